@@ -1,0 +1,1 @@
+"""Changing: plans, renders and verifies the rewritten Dockerfile."""

@@ -1,0 +1,1 @@
+"""Every text that scratchify renders, as Jinja2 templates."""
