@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+# The label on what scratchify has an engine make for itself; it is no part of an image's own configuration.
+SESSION_LABEL = "scratchify.session"
+
 
 @dataclass(frozen=True, slots=True)
 class Healthcheck:
@@ -78,7 +81,9 @@ def config_from_json(document: dict[str, Any]) -> ImageConfig:
         cmd=_words(config.get("Cmd")),
         exposed=tuple(sorted(config.get("ExposedPorts") or {})),
         volumes=tuple(sorted(config.get("Volumes") or {})),
-        labels=tuple(sorted((config.get("Labels") or {}).items())),
+        labels=tuple(
+            sorted(item for item in (config.get("Labels") or {}).items() if item[0] != SESSION_LABEL)
+        ),
         healthcheck=_healthcheck(health) if health else None,
         stop_signal=config.get("StopSignal") or "",
         shell=_words(config.get("Shell")),

@@ -46,7 +46,10 @@ class Engine(Protocol):
     name: str
 
     def build(self, request: BuildRequest, on_line: Callable[[str], None]) -> str:
-        """Build and return the image's id. Output goes to `on_line` as it comes."""
+        """Build and return the image's id. Output goes to `on_line` as it comes.
+
+        With a tag the image is the user's: it has no label and stays. Without one it is this session's.
+        """
         ...
 
     def inspect(self, image: str) -> dict[str, Any] | None:
@@ -57,7 +60,13 @@ class Engine(Protocol):
 
     def tag(self, image: str, name: str) -> None: ...
 
-    def remove_image(self, image: str) -> None: ...
+    def temporary_name(self, word: str) -> str:
+        """A name for an image of this session: a FROM line needs one, image ids do not work there."""
+        ...
+
+    def remove_image(self, image: str) -> None:
+        """Take a name away, or by its id an image of this session; never one that the user had."""
+        ...
 
     def create(self, request: ContainerRequest) -> str:
         """Create a container and return its id."""
@@ -98,3 +107,7 @@ class Engine(Protocol):
         ...
 
     def remove(self, container: str) -> None: ...
+
+    def close(self) -> None:
+        """Take away every container and image of this session that is left."""
+        ...

@@ -1,0 +1,7 @@
+"""`python -m scratchify`."""
+
+import sys
+
+from scratchify.cli import main
+
+sys.exit(main())

@@ -1,0 +1,27 @@
+"""The engine that the end-to-end tests run on; no engine is loud: a failure under CI=true, else a skip."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from analyzer.engines.docker import DockerEngine, find_docker
+from analyzer.errors import ScratchifyError
+
+NOT_RUN = "THE END-TO-END TESTS DID NOT RUN: no container engine. `make test` brings one along."
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[DockerEngine]:
+    """A docker engine that answers, with the fixtures' base image in it. What the session made is removed."""
+    try:
+        found = find_docker()
+    except ScratchifyError as error:
+        message = f"{NOT_RUN}\n{error.message}\n{error.detail}"
+        if os.environ.get("CI") == "true":
+            pytest.fail(message, pytrace=False)
+        pytest.skip(message)
+    yield found
+    found.close()
