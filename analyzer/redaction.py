@@ -1,7 +1,8 @@
 """Secrets leave no trace in what we keep: their values are replaced by their names.
 
 What counts as a secret is its name (a variable, a header, a key of JSON, of a form or of an option), or a
-shape that only credentials have. A mark stands for the value: `<redacted:NAME>`. Redacting twice changes nothing.
+shape that only credentials have. A mark stands for the value: `<redacted:NAME>`. Redacting twice changes
+nothing.
 """
 
 from __future__ import annotations
