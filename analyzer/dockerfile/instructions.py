@@ -1,0 +1,630 @@
+"""Typed instructions: a view over the nodes, with BuildKit's checks of what each instruction needs.
+
+Values are unexpanded here; `scope` gives each instruction with its names replaced.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from analyzer.dockerfile.arguments import quoted
+from analyzer.dockerfile.flags import (
+    UNCHECKED,
+    InstructionError,
+    check_flags,
+    flag_bool,
+    flag_list,
+    flag_text,
+)
+from analyzer.dockerfile.heredocs import opener
+from analyzer.dockerfile.mounts import Mount, MountError, parse_mount
+from analyzer.dockerfile.nodes import Dockerfile, Instruction, Token
+from analyzer.dockerfile.suggest import did_you_mean
+from analyzer.dockerfile.syntax import parse
+from analyzer.dockerfile.words import GO_SPACE, WordError
+from analyzer.errors import InputError, Problem
+
+NETWORKS = ("default", "none", "host")
+SECURITIES = ("sandbox", "insecure")
+_STAGE_NAME = re.compile(r"[a-z][a-z0-9\-_.]*")
+_ONBUILD = re.compile(r"[\t\n\f\r ]*onbuild[\t\n\f\r ]*", re.IGNORECASE)
+_DURATION_PART = re.compile(r"([0-9]*)(?:\.([0-9]*))?(ns|us|µs|μs|ms|s|m|h)")
+_NANOSECONDS = {
+    "ns": 1,
+    "us": 10**3,
+    "µs": 10**3,
+    "μs": 10**3,
+    "ms": 10**6,
+    "s": 10**9,
+    "m": 60 * 10**9,
+    "h": 3600 * 10**9,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A name with its value, unexpanded and with its quotes; `value` is None for `ARG name`."""
+
+    name: Token
+    value: Token | None
+
+    @property
+    def key(self) -> str:
+        return self.name.text
+
+    @property
+    def text(self) -> str:
+        return self.value.text if self.value else ""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceContent:
+    """A file given as a heredoc of COPY or ADD: its name, its content with leading tabs off where asked."""
+
+    path: str
+    data: str
+    expand: bool
+
+
+@dataclass(frozen=True, slots=True)
+class From:
+    """FROM. `name` is the stage name in lower case, as BuildKit stores it; None without AS."""
+
+    node: Instruction
+    base: Token
+    name: str | None
+    alias: Token | None
+    platform: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """RUN. `command` is one string in shell form (never expanded by the builder), the strings of a JSON
+    form.
+    """
+
+    node: Instruction
+    command: tuple[str, ...]
+    mounts: tuple[Mount, ...]
+    network: str
+    security: str
+    devices: tuple[str, ...]
+
+    @property
+    def shell_form(self) -> bool:
+        return not self.node.json
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """COPY. `sources` are paths; heredocs among the sources are in `contents`."""
+
+    node: Instruction
+    sources: tuple[Token, ...]
+    contents: tuple[SourceContent, ...]
+    destination: Token
+    from_: str | None
+    chown: str | None
+    chmod: str | None
+    link: bool
+    parents: bool
+    exclude: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Add:
+    """ADD. `unpack` is None where the flag is absent: local archives are unpacked, downloads are not."""
+
+    node: Instruction
+    sources: tuple[Token, ...]
+    contents: tuple[SourceContent, ...]
+    destination: Token
+    chown: str | None
+    chmod: str | None
+    link: bool
+    keep_git_dir: bool
+    checksum: str | None
+    unpack: bool | None
+    exclude: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Env:
+    """ENV; `legacy` for the form without `=`."""
+
+    node: Instruction
+    pairs: tuple[Pair, ...]
+    legacy: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """LABEL; `legacy` for the form without `=`."""
+
+    node: Instruction
+    pairs: tuple[Pair, ...]
+    legacy: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Arg:
+    node: Instruction
+    pairs: tuple[Pair, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Expose:
+    """EXPOSE; `ports` as written."""
+
+    node: Instruction
+    ports: tuple[Token, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    node: Instruction
+    user: Token
+
+
+@dataclass(frozen=True, slots=True)
+class Workdir:
+    node: Instruction
+    path: Token
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    node: Instruction
+    paths: tuple[Token, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cmd:
+    """CMD; `command` as in Run."""
+
+    node: Instruction
+    command: tuple[str, ...]
+
+    @property
+    def shell_form(self) -> bool:
+        return not self.node.json
+
+
+@dataclass(frozen=True, slots=True)
+class Entrypoint:
+    """ENTRYPOINT; `command` as in Run."""
+
+    node: Instruction
+    command: tuple[str, ...]
+
+    @property
+    def shell_form(self) -> bool:
+        return not self.node.json
+
+
+@dataclass(frozen=True, slots=True)
+class Healthcheck:
+    """HEALTHCHECK. `test` as the image keeps it: NONE, CMD or CMD-SHELL first. Durations in nanoseconds, 0:
+    default.
+    """
+
+    node: Instruction
+    test: tuple[str, ...]
+    interval: int = 0
+    timeout: int = 0
+    start_period: int = 0
+    start_interval: int = 0
+    retries: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    node: Instruction
+    command: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StopSignal:
+    node: Instruction
+    signal: Token
+
+
+@dataclass(frozen=True, slots=True)
+class Onbuild:
+    """ONBUILD. `expression` is what the image keeps; `inner` is None where that is no good instruction."""
+
+    node: Instruction
+    expression: str
+    inner: Command | None
+
+
+@dataclass(frozen=True, slots=True)
+class Maintainer:
+    node: Instruction
+    maintainer: Token
+
+
+Command = (
+    Add
+    | Arg
+    | Cmd
+    | Copy
+    | Entrypoint
+    | Env
+    | Expose
+    | From
+    | Healthcheck
+    | Label
+    | Maintainer
+    | Onbuild
+    | Run
+    | Shell
+    | StopSignal
+    | User
+    | Volume
+    | Workdir
+)
+
+
+@dataclass(frozen=True)
+class Program:
+    """A Dockerfile with its typed instructions, in order; those with a fault are left out.
+
+    `problems` are all that BuildKit's parser would refuse, in the order of the lines.
+    """
+
+    dockerfile: Dockerfile
+    commands: tuple[Command, ...]
+    problems: tuple[Problem, ...]
+
+
+def read(data: bytes, path: str = "Dockerfile") -> Program:
+    """Parse and type a Dockerfile; faults are in the result. Raises InputError for what is no text."""
+    return type_instructions(parse(data, path))
+
+
+def read_strict(data: bytes, path: str = "Dockerfile") -> Program:
+    """As `read`, but raises InputError with every problem where there is one."""
+    program = read(data, path)
+    if program.problems:
+        raise InputError(list(program.problems))
+    return program
+
+
+def type_instructions(dockerfile: Dockerfile) -> Program:
+    """Type every instruction of a parsed file; a fault is reported and the next instruction read."""
+    commands: list[Command] = []
+    problems = list(dockerfile.problems)
+    in_stage = False
+    for node in dockerfile.instructions:
+        in_stage = in_stage or node.keyword == "FROM"
+        if not node.valid:
+            continue
+        try:
+            command = type_instruction(node)
+            if not in_stage and not isinstance(command, Arg):
+                raise InstructionError("no build stage in current context", node.name.start, _BEFORE_FROM)
+        except InstructionError as error:
+            problems.append(node.problem(error.offset, error.message, error.hint))
+            continue
+        commands.append(command)
+    if dockerfile.instructions and not in_stage:
+        last = dockerfile.instructions[-1]
+        problems.append(last.problem(last.name.start, "dockerfile contains no stages to build", _BEFORE_FROM))
+    problems.sort(key=lambda problem: (problem.line, problem.column))
+    return Program(dockerfile, tuple(commands), tuple(problems))
+
+
+_BEFORE_FROM = "only ARG may stand before the first FROM"
+
+
+def type_instruction(node: Instruction) -> Command:
+    """One instruction. Raises InstructionError with BuildKit's message where BuildKit refuses it."""
+    parser = PARSERS.get(node.keyword)
+    if parser is None:
+        message = did_you_mean(f"unknown instruction: {node.name.text}", node.keyword, PARSERS)
+        raise InstructionError(message, node.name.start)
+    return parser(node)
+
+
+def _at_least_one(node: Instruction) -> None:
+    if not node.words:
+        raise InstructionError(f"{node.keyword} requires at least one argument", node.name.start)
+
+
+def _exactly_one(node: Instruction) -> Token:
+    if len(node.words) != 1:
+        raise InstructionError(f"{node.keyword} requires exactly one argument", node.name.start)
+    if node.keyword not in UNCHECKED:
+        check_flags(node)
+    return node.words[0]
+
+
+def _from(node: Instruction) -> From:
+    words = node.words
+    alias = None
+    if len(words) == 3 and words[1].text.lower() == "as":
+        alias = words[2]
+        if not _STAGE_NAME.fullmatch(alias.text.lower()):
+            problem = "name can't start with a number or contain symbols"
+            raise InstructionError(
+                f"invalid name for build stage: {quoted(alias.text)}, {problem}", alias.start
+            )
+    elif len(words) != 1:
+        raise InstructionError("FROM requires either one or three arguments", node.name.start)
+    check_flags(node)
+    name = alias.text.lower() if alias else None
+    return From(node, words[0], name, alias, flag_text(node, "platform"))
+
+
+def _run(node: Instruction) -> Run:
+    check_flags(node)
+    network = flag_text(node, "network") or ("default" if node.flag("network") is None else "")
+    security = flag_text(node, "security") or ("sandbox" if node.flag("security") is None else "")
+    if network not in NETWORKS:
+        raise InstructionError(f"invalid network mode {quoted(network)}", _flag_start(node, "network"))
+    if security not in SECURITIES:
+        raise InstructionError(f"security {quoted(security)} is not valid", _flag_start(node, "security"))
+    mounts = []
+    for flag in node.flags:
+        if flag.name == "mount":
+            try:
+                mounts.append(parse_mount(flag.value or ""))
+            except MountError as error:
+                raise InstructionError(str(error), flag.start) from None
+    return Run(node, _command(node), tuple(mounts), network, security, flag_list(node, "device"))
+
+
+def _flag_start(node: Instruction, name: str) -> int:
+    flag = node.flag(name)
+    return flag.start if flag else node.name.start
+
+
+def _command(node: Instruction) -> tuple[str, ...]:
+    return node.values
+
+
+def _copy(node: Instruction) -> Copy:
+    sources, contents, destination = _sources(node)
+    return Copy(
+        node,
+        sources,
+        contents,
+        destination,
+        from_=flag_text(node, "from"),
+        chown=flag_text(node, "chown"),
+        chmod=flag_text(node, "chmod"),
+        link=flag_bool(node, "link") or False,
+        parents=flag_bool(node, "parents") or False,
+        exclude=flag_list(node, "exclude"),
+    )
+
+
+def _add(node: Instruction) -> Add:
+    sources, contents, destination = _sources(node)
+    return Add(
+        node,
+        sources,
+        contents,
+        destination,
+        chown=flag_text(node, "chown"),
+        chmod=flag_text(node, "chmod"),
+        link=flag_bool(node, "link") or False,
+        keep_git_dir=flag_bool(node, "keep-git-dir") or False,
+        checksum=flag_text(node, "checksum"),
+        unpack=flag_bool(node, "unpack"),
+        exclude=flag_list(node, "exclude"),
+    )
+
+
+def _sources(node: Instruction) -> tuple[tuple[Token, ...], tuple[SourceContent, ...], Token]:
+    if len(node.words) < 2:
+        raise InstructionError(
+            f"{node.keyword} requires at least two arguments, but only one was provided. "
+            "Destination could not be determined",
+            node.name.start,
+        )
+    check_flags(node)
+    *words, destination = node.words
+    if _opens(destination.text):
+        raise InstructionError(f"{node.keyword} cannot accept a heredoc as a destination", destination.start)
+    bodies = {heredoc.name: heredoc for heredoc in node.heredocs}
+    sources: list[Token] = []
+    contents: list[SourceContent] = []
+    for word in words:
+        opened = opener(word.text) if "<<" in word.text and _opens(word.text) else None
+        if opened is None:
+            sources.append(word)
+            continue
+        body = bodies.get(opened.name)
+        contents.append(SourceContent(opened.name, body.body if body else "", opened.expand))
+    return tuple(sources), tuple(contents), destination
+
+
+def _opens(word: str) -> bool:
+    try:
+        return opener(word) is not None
+    except WordError:
+        return False
+
+
+def _pairs(node: Instruction) -> tuple[tuple[Pair, ...], bool]:
+    check_flags(node)
+    _at_least_one(node)
+    pairs = tuple(map(Pair, node.words[::2], node.words[1::2]))
+    for pair in pairs:
+        if not pair.key:
+            raise InstructionError(f"{node.keyword} names can not be blank", pair.name.start)
+    first = pairs[0]
+    assert first.value is not None
+    return pairs, node.joined.text[first.name.end : first.name.end + 1] != "="
+
+
+def _env(node: Instruction) -> Env:
+    return Env(node, *_pairs(node))
+
+
+def _label(node: Instruction) -> Label:
+    return Label(node, *_pairs(node))
+
+
+def _arg(node: Instruction) -> Arg:
+    _at_least_one(node)
+    pairs: list[Pair] = []
+    for word in node.words:
+        name, equals, value = word.text.partition("=")
+        if equals and not name:
+            raise InstructionError("ARG names can not be blank", word.start)
+        middle = word.start + len(name)
+        text = Token(value, middle + 1, word.end) if equals else None
+        pairs.append(Pair(Token(name, word.start, middle), text))
+    return Arg(node, tuple(pairs))
+
+
+def _expose(node: Instruction) -> Expose:
+    _at_least_one(node)
+    check_flags(node)
+    return Expose(node, node.words)
+
+
+def _volume(node: Instruction) -> Volume:
+    _at_least_one(node)
+    check_flags(node)
+    paths = []
+    for word in node.words:
+        text = word.text.strip(GO_SPACE)
+        if not text:
+            raise InstructionError("VOLUME specified can not be an empty string", word.start)
+        paths.append(Token(text, word.start, word.end))
+    return Volume(node, tuple(paths))
+
+
+def _cmd(node: Instruction) -> Cmd:
+    check_flags(node)
+    return Cmd(node, _command(node))
+
+
+def _entrypoint(node: Instruction) -> Entrypoint:
+    check_flags(node)
+    return Entrypoint(node, _command(node))
+
+
+def _shell(node: Instruction) -> Shell:
+    check_flags(node)
+    _at_least_one(node)
+    if not node.json:
+        raise InstructionError("SHELL requires the arguments to be in JSON form", node.words[0].start)
+    return Shell(node, node.values)
+
+
+def _healthcheck(node: Instruction) -> Healthcheck:
+    _at_least_one(node)
+    kind, *command = node.words
+    if kind.text.upper() == "NONE":
+        if command:
+            raise InstructionError("HEALTHCHECK NONE takes no arguments", command[0].start)
+        return Healthcheck(node, ("NONE",))
+    check_flags(node)
+    if kind.text.upper() != "CMD":
+        message = f"Unknown type {quoted(kind.text.upper())} in HEALTHCHECK (try CMD)"
+        raise InstructionError(message, kind.start)
+    if not command:
+        raise InstructionError("Missing command after HEALTHCHECK CMD", kind.start)
+    first = "CMD" if node.json else "CMD-SHELL"
+    return Healthcheck(
+        node,
+        (first, *(word.text for word in command)),
+        interval=_interval(node, "interval"),
+        timeout=_interval(node, "timeout"),
+        start_period=_interval(node, "start-period"),
+        start_interval=_interval(node, "start-interval"),
+        retries=_retries(node),
+    )
+
+
+def _interval(node: Instruction, name: str) -> int:
+    text = flag_text(node, name)
+    if not text:
+        return 0
+    duration = parse_duration(text)
+    if duration is None:
+        raise InstructionError(f"time: invalid duration {quoted(text)}", _flag_start(node, name))
+    if duration != 0 and duration < 10**6:
+        raise InstructionError(f"Interval {quoted(name)} cannot be less than 1ms", _flag_start(node, name))
+    return duration
+
+
+def parse_duration(text: str) -> int | None:
+    """Nanoseconds of a Go duration such as `1m30s` or `1.5h`; None where it is none."""
+    sign = -1 if text.startswith("-") else 1
+    rest = text[1:] if text[:1] in ("-", "+") else text
+    if rest == "0":
+        return 0
+    total, pos = 0, 0
+    while pos < len(rest):
+        part = _DURATION_PART.match(rest, pos)
+        if part is None or not (part[1] or part[2]):
+            return None
+        unit = _NANOSECONDS[part[3]]
+        fraction = part[2] or ""
+        total += int(part[1] or 0) * unit + int(fraction or 0) * unit // 10 ** len(fraction)
+        pos = part.end()
+    return sign * total if rest and total < 1 << 63 else None
+
+
+def _retries(node: Instruction) -> int:
+    text = flag_text(node, "retries")
+    if not text:
+        return 0
+    start = _flag_start(node, "retries")
+    if not re.fullmatch(r"[+-]?[0-9]+", text) or not -(1 << 31) <= int(text) < 1 << 31:
+        raise InstructionError(f"strconv.ParseInt: parsing {quoted(text)}: invalid syntax", start)
+    if int(text) < 0:
+        raise InstructionError(f"--retries cannot be negative ({int(text)})", start)
+    return int(text)
+
+
+def _onbuild(node: Instruction) -> Onbuild:
+    if node.inner is None:
+        raise InstructionError("ONBUILD requires at least one argument", node.name.start)
+    check_flags(node)
+    trigger = node.inner.keyword
+    if trigger == "ONBUILD":
+        message = "Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed"
+        raise InstructionError(message, node.inner.name.start)
+    if trigger in ("MAINTAINER", "FROM"):
+        message = f"{trigger} isn't allowed as an ONBUILD trigger"
+        raise InstructionError(message, node.inner.name.start)
+    expression = _ONBUILD.sub("", node.joined.text, count=1)
+    for heredoc in node.heredocs:
+        expression += "\n" + heredoc.content + heredoc.name
+    try:
+        inner = type_instruction(node.inner) if node.inner.valid else None
+    except InstructionError:
+        # BuildKit keeps the trigger as text; the fault shows in the build that uses this image.
+        inner = None
+    return Onbuild(node, expression, inner)
+
+
+PARSERS: dict[str, Callable[[Instruction], Command]] = {
+    "ADD": _add,
+    "ARG": _arg,
+    "CMD": _cmd,
+    "COPY": _copy,
+    "ENTRYPOINT": _entrypoint,
+    "ENV": _env,
+    "EXPOSE": _expose,
+    "FROM": _from,
+    "HEALTHCHECK": _healthcheck,
+    "LABEL": _label,
+    "MAINTAINER": lambda node: Maintainer(node, _exactly_one(node)),
+    "ONBUILD": _onbuild,
+    "RUN": _run,
+    "SHELL": _shell,
+    "STOPSIGNAL": lambda node: StopSignal(node, _exactly_one(node)),
+    "USER": lambda node: User(node, _exactly_one(node)),
+    "VOLUME": _volume,
+    "WORKDIR": lambda node: Workdir(node, _exactly_one(node)),
+}
