@@ -7,7 +7,7 @@ escapes, as `os.fsdecode` makes them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -96,6 +96,36 @@ def ancestors(path: str) -> Iterator[str]:
         yield path
 
 
+def resolve_in(entries: Mapping[str, Entry], path: str, *, follow: bool = True) -> Resolution:
+    """Follow links as the kernel does inside the image's root; `follow` also the last component's."""
+    pending = [part for part in reversed(path.split("/")) if part and part != "."]
+    at = "/"
+    via: list[str] = []
+    while pending:
+        part = pending.pop()
+        if part == "..":
+            at = parent_of(at)
+            continue
+        here = f"{'' if at == '/' else at}/{part}"
+        entry = entries.get(here)
+        if entry is None:
+            rest = "".join(f"/{name}" for name in reversed(pending))
+            return Resolution(here + rest, tuple(via), missing=True)
+        if entry.kind == "link" and (pending or follow):
+            via.append(here)
+            if len(via) > MAX_LINKS:
+                return Resolution(here, tuple(via), missing=True)
+            if entry.target.startswith("/"):
+                at = "/"
+            pending.extend(part for part in reversed(entry.target.split("/")) if part and part != ".")
+            continue
+        if pending and entry.kind != "dir":
+            rest = "".join(f"/{name}" for name in reversed(pending))
+            return Resolution(here + rest, tuple(via), missing=True)
+        at = here
+    return Resolution(at, tuple(via))
+
+
 @dataclass(slots=True)
 class Filesystem:
     """A tree of entries. Every entry's parent is an entry; the root always is."""
@@ -142,32 +172,7 @@ class Filesystem:
 
     def resolve(self, path: str, *, follow: bool = True) -> Resolution:
         """Follow links as the kernel does inside the image's root; `follow` also the last component's."""
-        pending = [part for part in reversed(path.split("/")) if part and part != "."]
-        at = "/"
-        via: list[str] = []
-        while pending:
-            part = pending.pop()
-            if part == "..":
-                at = parent_of(at)
-                continue
-            here = f"{'' if at == '/' else at}/{part}"
-            entry = self.entries.get(here)
-            if entry is None:
-                rest = "".join(f"/{name}" for name in reversed(pending))
-                return Resolution(here + rest, tuple(via), missing=True)
-            if entry.kind == "link" and (pending or follow):
-                via.append(here)
-                if len(via) > MAX_LINKS:
-                    return Resolution(here, tuple(via), missing=True)
-                if entry.target.startswith("/"):
-                    at = "/"
-                pending.extend(part for part in reversed(entry.target.split("/")) if part and part != ".")
-                continue
-            if pending and entry.kind != "dir":
-                rest = "".join(f"/{name}" for name in reversed(pending))
-                return Resolution(here + rest, tuple(via), missing=True)
-            at = here
-        return Resolution(at, tuple(via))
+        return resolve_in(self.entries, path, follow=follow)
 
     def lookup(self, path: str) -> Entry | None:
         """The entry that a path leads to when every link is followed."""
