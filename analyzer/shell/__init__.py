@@ -1,0 +1,64 @@
+"""What a RUN body, a heredoc's body or a script calls.
+
+`read` takes text and the shell that it runs under, and gives its commands: their words with constant values
+where these are known, assignments, redirections, pipelines, and what is around each (branches, functions,
+subshells, substitutions), all with byte spans. `calls` sees through wrappers such as `sudo` and `sh -c`;
+`installs` and `downloads` say what is fetched. Grammar and parser are loaded by the first `read`.
+"""
+
+from __future__ import annotations
+
+from analyzer.shell.dialect import POSIX, Dialect, Shell, options_of, shebang_of, shell_of
+from analyzer.shell.model import (
+    Assignment,
+    Block,
+    Command,
+    Fault,
+    Function,
+    Part,
+    Pipeline,
+    Redirection,
+    Script,
+    Word,
+)
+
+__all__ = [
+    "POSIX",
+    "Assignment",
+    "Block",
+    "Command",
+    "Dialect",
+    "Fault",
+    "Function",
+    "Part",
+    "Pipeline",
+    "Redirection",
+    "Script",
+    "Shell",
+    "Word",
+    "options_of",
+    "read",
+    "shebang_of",
+    "shell_of",
+]
+
+
+def read(source: bytes | str, shell: Shell = POSIX) -> Script:
+    """Read shell text. Never raises: text that is no shell text gives what could be read, with its fault.
+
+    Spans count bytes of the UTF-8 text. Text of a shell that is none of sh's family comes back unread.
+    """
+    text = source.encode("utf-8", "surrogateescape") if isinstance(source, str) else source
+    if not shell.readable:
+        return Script(text, shell)
+    from analyzer.shell import treesitter
+
+    script = treesitter.read(text, shell)
+    if script is not None:
+        return script
+    from analyzer.shell import shfmt
+
+    answer = shfmt.read(text, shell)
+    if isinstance(answer, Script):
+        return answer
+    return treesitter.read_partly(text, shell, answer)
