@@ -17,6 +17,8 @@ EvidenceKind = Literal[
     "listed",  # a kept directory was listed, and nobody stands for the lister
     "healed",  # a verification run proved it missing
     "asked",  # --keep, or a probe's own need
+    "link",  # a link on the way to a kept path, or what a kept link leads to
+    "parent",  # a directory that holds a kept path, and has no reason of its own
 ]
 
 

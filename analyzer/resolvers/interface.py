@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from analyzer.evidence import Answers, Evidence, Unresolved
 from analyzer.filesystem import Entry, Filesystem
@@ -72,3 +72,13 @@ class Resolver(Protocol):
     def resolve(
         self, view: View, new: Sequence[str], kept: Mapping[str, Sequence[Evidence]]
     ) -> Iterable[Finding]: ...
+
+
+@runtime_checkable
+class Leftover(Protocol):
+    """A resolver that can say only at the end what it could not follow: a library that no search found may
+    still be found for a program that is kept later."""
+
+    def leftovers(self, view: View, kept: Mapping[str, Sequence[Evidence]]) -> Iterable[Unresolved]:
+        """Called once, when the closure stands."""
+        ...

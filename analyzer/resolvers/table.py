@@ -1,0 +1,26 @@
+"""Every resolver, with the lowest coverage level at which it counts. To add one: a module and a line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+from analyzer.resolvers.elf import Elf
+from analyzer.resolvers.interface import Resolver
+from analyzer.resolvers.traced import Traced
+
+Coverage = Literal["traced", "balanced", "safe"]
+
+# Each level has all of the one before it.
+LEVELS: tuple[Coverage, ...] = ("traced", "balanced", "safe")
+
+RESOLVERS: tuple[tuple[Callable[[], Resolver], Coverage], ...] = (
+    (Traced, "traced"),
+    (Elf, "traced"),
+)
+
+
+def resolvers_for(coverage: Coverage) -> list[Resolver]:
+    """Fresh resolvers for one closure."""
+    reach = LEVELS.index(coverage)
+    return [make() for make, level in RESOLVERS if LEVELS.index(level) <= reach]
