@@ -26,13 +26,33 @@ class WordError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Reference:
+    """A name that a word asks for; offsets into the word, from the dollar sign to the reference's end."""
+
+    name: str
+    start: int
+    end: int
+    defined: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Expansion:
-    """A word after expansion: as one string, as the words that it splits into, and the names it asked for."""
+    """A word after expansion: as one string, as the words that it splits into, and what it asked for.
+
+    As in BuildKit, a name with a default (`${X:-word}`) counts as undefined too where it is not set.
+    """
 
     text: str
     words: tuple[str, ...] = ()
-    used: frozenset[str] = frozenset()
-    undefined: frozenset[str] = frozenset()
+    references: tuple[Reference, ...] = ()
+
+    @property
+    def used(self) -> frozenset[str]:
+        return frozenset(each.name for each in self.references if each.defined)
+
+    @property
+    def undefined(self) -> frozenset[str]:
+        return frozenset(each.name for each in self.references if not each.defined)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +86,7 @@ def lex(word: str, env: Mapping[str, str], lexing: Lexing) -> Expansion:
     """Run the lexer with any of its settings. Raises WordError."""
     run = _Run(word, env, lexing)
     text, words = run.until("", lexing.raw_escapes)
-    return Expansion(text, tuple(words), frozenset(run.used), frozenset(run.undefined))
+    return Expansion(text, tuple(words), tuple(run.references))
 
 
 def _split(text: str) -> list[str]:
@@ -108,7 +128,7 @@ class _Splitter:
 class _Run:
     """One pass over one word."""
 
-    __slots__ = ("env", "lexing", "pos", "raw_escapes", "source", "undefined", "used")
+    __slots__ = ("env", "lexing", "pos", "raw_escapes", "references", "source")
 
     def __init__(self, source: str, env: Mapping[str, str], lexing: Lexing) -> None:
         self.source = source
@@ -116,8 +136,7 @@ class _Run:
         self.env = env
         self.lexing = lexing
         self.raw_escapes = lexing.raw_escapes
-        self.used: set[str] = set()
-        self.undefined: set[str] = set()
+        self.references: list[Reference] = []
 
     def peek(self) -> str:
         """The next character, or an empty string at the end."""
@@ -212,12 +231,13 @@ class _Run:
         raise WordError("unexpected end of statement while looking for matching double-quote")
 
     def _dollar(self) -> str:
+        start = self.pos
         self.pos += 1
         if self.peek() != "{":
             name = self._name()
             if not name:
                 return "$"
-            value = self._lookup(name)
+            value = self._lookup(name, start)
             return f"${name}" if value is None and self.lexing.keep_undefined else value or ""
         self.pos += 1
         following = self.peek()
@@ -225,15 +245,15 @@ class _Run:
             raise WordError("syntax error: missing '}'")
         if following in "{}:":
             raise WordError("syntax error: bad substitution")
-        return self._braces(self._name())
+        return self._braces(self._name(), start)
 
-    def _braces(self, name: str) -> str:
+    def _braces(self, name: str, start: int) -> str:
         operator = self.next()
         if operator == "}":
-            value = self._lookup(name)
+            value = self._lookup(name, start)
             return f"${{{name}}}" if value is None and self.lexing.keep_undefined else value or ""
         if operator == "/":
-            return self._replace(name)
+            return self._replace(name, start)
         written = operator
         if operator == ":":
             operator = self.next()
@@ -241,17 +261,17 @@ class _Run:
         elif not operator or operator not in "+-?#%":
             raise WordError(f"unsupported modifier ({written}) in substitution")
         word = self._operand("}", raw_escapes=operator in ("#", "%"), missing="syntax error: missing '}'")
-        value = self._lookup(name)
+        value = self._lookup(name, start)
         if value is None and self.lexing.keep_undefined:
             return f"${{{name}{written}{word}}}"
         return _modify(name, value, written, word)
 
-    def _replace(self, name: str) -> str:
+    def _replace(self, name: str, start: int) -> str:
         every = self.peek() == "/"
         self.pos += 1 if every else 0
         pattern = self._operand("/", raw_escapes=True, missing="syntax error: missing '/' in ${}")
         replacement = self._operand("}", raw_escapes=True, missing="syntax error: missing '}'")
-        value = self._lookup(name)
+        value = self._lookup(name, start)
         if value is None and self.lexing.keep_undefined:
             return f"${{{name}/{pattern}/{replacement}}}"
         return _pattern(pattern, greedy=True).sub(lambda _: replacement, value or "", count=0 if every else 1)
@@ -279,9 +299,9 @@ class _Run:
         self.pos = end
         return source[start:end]
 
-    def _lookup(self, name: str) -> str | None:
+    def _lookup(self, name: str, start: int) -> str | None:
         value = self.env.get(name)
-        (self.undefined if value is None else self.used).add(name)
+        self.references.append(Reference(name, start, self.pos, value is not None))
         return value
 
 

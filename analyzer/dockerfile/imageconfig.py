@@ -1,0 +1,110 @@
+"""The configuration that a stage's instructions leave in its image, by BuildKit's rules.
+
+It starts from the parent's: the stage or the image that FROM names. An image whose configuration is not known
+counts as empty.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from posixpath import normpath
+from typing import Any
+
+DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+DEFAULT_SHELL = ("/bin/sh", "-c")
+
+_PORT = re.compile(r"(?:(?P<host>\[[^\]]*\]|[^:]*):)?(?:(?P<public>[0-9-]*):)?(?P<port>[0-9]+(?:-[0-9]+)?)")
+_PROTOCOLS = frozenset({"tcp", "udp", "sctp"})
+_SIGNALS = frozenset(
+    {
+        *("ABRT", "ALRM", "BUS", "CHLD", "CLD", "CONT", "FPE", "HUP", "ILL", "INT"),
+        *("IO", "IOT", "KILL", "PIPE", "POLL", "PROF", "PWR", "QUIT", "SEGV", "STKFLT"),
+        *("STOP", "SYS", "TERM", "TRAP", "TSTP", "TTIN", "TTOU", "URG", "USR1", "USR2"),
+        *("VTALRM", "WINCH", "XCPU", "XFSZ", "RTMIN", "RTMAX"),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """HEALTHCHECK in the image; durations in nanoseconds, 0 for the default."""
+
+    test: tuple[str, ...]
+    interval: int = 0
+    timeout: int = 0
+    start_period: int = 0
+    start_interval: int = 0
+    retries: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ImageConfig:
+    """The run configuration of an image. None: never set. `env` keeps the order in which names were first
+    set.
+    """
+
+    env: Mapping[str, str] = field(default_factory=dict)
+    user: str = ""
+    workdir: str = ""
+    entrypoint: tuple[str, ...] | None = None
+    cmd: tuple[str, ...] | None = None
+    shell: tuple[str, ...] | None = None
+    exposed: tuple[str, ...] = ()
+    volumes: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    healthcheck: Health | None = None
+    stop_signal: str = ""
+    onbuild: tuple[str, ...] = ()
+    author: str = ""
+
+
+def config_from_json(document: dict[str, Any]) -> ImageConfig:
+    """The `config` object of an OCI image configuration, or the `Config` of `docker image inspect`."""
+    env = dict(item.partition("=")[::2] for item in document.get("Env") or ())
+    return ImageConfig(
+        env=env,
+        user=document.get("User") or "",
+        workdir=document.get("WorkingDir") or "",
+        entrypoint=_optional(document.get("Entrypoint")),
+        cmd=_optional(document.get("Cmd")),
+        shell=_optional(document.get("Shell")),
+        exposed=tuple(sorted(document.get("ExposedPorts") or ())),
+        volumes=tuple(sorted(document.get("Volumes") or ())),
+        labels=dict(document.get("Labels") or {}),
+        stop_signal=document.get("StopSignal") or "",
+        onbuild=tuple(document.get("OnBuild") or ()),
+    )
+
+
+def _optional(words: list[str] | None) -> tuple[str, ...] | None:
+    return None if words is None else tuple(words)
+
+
+def join_workdir(current: str, path: str) -> str:
+    """WORKDIR after WORKDIR: a relative path goes below the current one; the result is clean and absolute."""
+    joined = path if path.startswith("/") else f"{current or '/'}/{path}"
+    return "/" + normpath("/" + joined).lstrip("/")
+
+
+def parse_ports(word: str) -> tuple[str, ...] | None:
+    """The ports of one EXPOSE word as the image keeps them, `80/tcp`, ranges spelled out. None: no port."""
+    text, _, protocol = word.partition("/")
+    protocol = (protocol or "tcp").lower()
+    match = _PORT.fullmatch(text)
+    if match is None or protocol not in _PROTOCOLS:
+        return None
+    first, _, last = match["port"].partition("-")
+    start, end = int(first), int(last or first)
+    if start > end or end > 65535:
+        return None
+    return tuple(f"{port}/{protocol}" for port in range(start, end + 1))
+
+
+def known_signal(text: str) -> bool:
+    """Does the engine know this STOPSIGNAL? A number above 0, or a name with or without SIG."""
+    if re.fullmatch(r"[0-9]+", text):
+        return int(text) > 0
+    name = text.upper().removeprefix("SIG")
+    return name in _SIGNALS or re.fullmatch(r"RT(MIN\+([1-9]|1[0-5])|MAX-([1-9]|1[0-4]))", name) is not None

@@ -1,0 +1,607 @@
+"""Evaluate a Dockerfile: which names hold where, every instruction expanded, the configuration of each
+stage.
+
+Source: "Understand how ARG and FROM interact", "Scope", "Predefined ARGs" and "Environment replacement" in
+the Dockerfile reference, and what BuildKit does where that is silent: the later of ARG and ENV holds while
+building, the image keeps the ENV; a child stage starts with the ENV values of its parent on top of the
+parent's names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from analyzer.dockerfile.arguments import quoted
+from analyzer.dockerfile.environment import Environment, History
+from analyzer.dockerfile.flags import InstructionError
+from analyzer.dockerfile.imageconfig import (
+    DEFAULT_PATH,
+    DEFAULT_SHELL,
+    Health,
+    ImageConfig,
+    join_workdir,
+    known_signal,
+    parse_ports,
+)
+from analyzer.dockerfile.instructions import (
+    Add,
+    Arg,
+    Cmd,
+    Command,
+    Copy,
+    Entrypoint,
+    Env,
+    Expose,
+    From,
+    Healthcheck,
+    Label,
+    Maintainer,
+    Onbuild,
+    Pair,
+    Program,
+    Run,
+    Shell,
+    StopSignal,
+    User,
+    Volume,
+    Workdir,
+    type_instruction,
+)
+from analyzer.dockerfile.mounts import Mount, MountError, parse_mount
+from analyzer.dockerfile.nodes import Flag, Instruction, Token
+from analyzer.dockerfile.syntax import parse
+from analyzer.dockerfile.words import Expansion, WordError, expand, expand_body
+from analyzer.errors import Problem
+
+NO_ENVIRONMENT = frozenset({"BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_SCAN_STAGE"})
+"""ARGs that BuildKit reads itself and never puts into the environment."""
+
+
+@dataclass(frozen=True, slots=True)
+class BuildInputs:
+    """What a build is given from outside.
+
+    `bases` are the configurations of external images by the name that FROM has after expansion. Platforms are
+    `os/arch` or `os/arch/variant`. `target` is the name of the stage that is built.
+    """
+
+    args: Mapping[str, str] = field(default_factory=dict)
+    bases: Mapping[str, ImageConfig] = field(default_factory=dict)
+    target_platform: str = "linux/amd64"
+    build_platform: str = "linux/amd64"
+    target: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """A name that an instruction asked for. Offsets into the instruction's joined text; None: in a heredoc
+    body.
+    """
+
+    name: str
+    defined: bool
+    start: int | None
+    end: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Expanded:
+    """One instruction as the builder sees it.
+
+    `words` stand for the node's words: expanded where the instruction expands; `NAME=value` with the value
+    that holds for ARG; the single ports of EXPOSE. `flags` have expanded values, `mounts` and `contents`
+    (the bodies of COPY and ADD heredocs) too. environment, workdir, shell and user hold before the
+    instruction. `undefined` are names that BuildKit warns about: not set, and not declared by an ARG of the
+    stage.
+    """
+
+    command: Command
+    words: tuple[str, ...]
+    flags: tuple[Flag, ...]
+    mounts: tuple[Mount, ...]
+    contents: tuple[str, ...]
+    environment: Environment
+    workdir: str
+    shell: tuple[str, ...]
+    user: str
+    lookups: tuple[Lookup, ...]
+    undefined: frozenset[str]
+
+    @property
+    def node(self) -> Instruction:
+        return self.command.node
+
+    @property
+    def used(self) -> frozenset[str]:
+        return frozenset(lookup.name for lookup in self.lookups if lookup.defined)
+
+    def flag(self, name: str) -> str | None:
+        """The expanded value of a flag."""
+        return next((flag.value for flag in self.flags if flag.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stage. `parent` is the index of the stage that it is based on, None for an image or scratch.
+
+    `known_base` is false where it stands on an image whose configuration was not given: names may come from
+    it, and so may ONBUILD triggers. `triggers` are the parent's ONBUILD instructions, run first.
+    `environment` and `config` are those at its end. `platform` is empty where FROM gives none and the
+    parent stage has none.
+    """
+
+    index: int
+    name: str | None
+    base: str
+    parent: int | None
+    known_base: bool
+    platform: str
+    start: Expanded
+    triggers: tuple[Expanded, ...]
+    instructions: tuple[Expanded, ...]
+    environment: Environment
+    config: ImageConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """A whole file: the ARGs before the first FROM, the stages in order, what BuildKit refuses while
+    expanding.
+    """
+
+    globals: tuple[Expanded, ...]
+    stages: tuple[Stage, ...]
+    problems: tuple[Problem, ...]
+
+
+class _FaultError(Exception):
+    def __init__(self, message: str, offset: int) -> None:
+        super().__init__(message)
+        self.message = message
+        self.offset = offset
+
+
+def evaluate(program: Program, inputs: BuildInputs | None = None) -> Evaluation:
+    """Expand every instruction in its scope. An instruction that cannot be expanded is reported and keeps
+    its words.
+    """
+    return _Evaluator(program, inputs or BuildInputs()).run()
+
+
+def predefined_args(inputs: BuildInputs) -> dict[str, str]:
+    """The ARGs that are there without declaration in the global scope; a stage has to declare them."""
+    values: dict[str, str] = {}
+    for prefix, platform in (("BUILD", inputs.build_platform), ("TARGET", inputs.target_platform)):
+        system, _, rest = platform.partition("/")
+        architecture, _, variant = rest.partition("/")
+        values[f"{prefix}PLATFORM"] = platform
+        values[f"{prefix}OS"] = system
+        values[f"{prefix}ARCH"] = architecture
+        values[f"{prefix}VARIANT"] = variant
+    values["TARGETSTAGE"] = inputs.target or "default"
+    return {name: inputs.args.get(name, value) for name, value in values.items()}
+
+
+class _Config:
+    """An image configuration under construction; what the parent has is shared until it changes."""
+
+    def __init__(self, parent: ImageConfig) -> None:
+        self.values: dict[str, Any] = {
+            name: getattr(parent, name)
+            for name in (
+                *("user", "workdir", "entrypoint", "cmd", "shell", "healthcheck", "stop_signal", "author"),
+                *("env", "labels", "exposed", "volumes"),
+            )
+        }
+        self._own: set[str] = set()
+        self.cmd_set = False
+        self.onbuild: list[str] = []
+
+    def mapping(self, name: str) -> dict[str, Any]:
+        """A mapping that may be written: `env`, `labels`, `exposed`, `volumes` (the last two with None
+        values).
+        """
+        if name not in self._own:
+            self._own.add(name)
+            self.values[name] = dict(
+                self.values[name] if name in ("env", "labels") else dict.fromkeys(self.values[name])
+            )
+        found: dict[str, Any] = self.values[name]
+        return found
+
+    def finish(self) -> ImageConfig:
+        values = dict(self.values)
+        for name in ("exposed", "volumes"):
+            values[name] = tuple(sorted(values[name]))
+        return ImageConfig(**values, onbuild=tuple(self.onbuild))
+
+    def command(self, command: Cmd | Entrypoint) -> tuple[str, ...]:
+        """A command as the image keeps it: a shell form behind the shell."""
+        if not command.shell_form:
+            return command.command
+        return (*(self.values["shell"] or DEFAULT_SHELL), " ".join(command.command))
+
+
+class _Scope:
+    """A stage, or the global scope, while its instructions are expanded."""
+
+    def __init__(self, escape: str, parent: Mapping[str, str] | None, config: ImageConfig) -> None:
+        self.escape = escape
+        self.history = History(parent)
+        self.config = _Config(config)
+        self.declared: set[str] = set()
+        # Names whose ARG holds while building though the image has an ENV of another value.
+        self.shadowed: set[str] = set()
+        self.lookups: list[Lookup] = []
+        self.now = self.history.now()
+
+    def set(self, name: str, value: str) -> None:
+        self.history.set(name, value)
+
+    def word(self, token: Token, *, json: bool = False) -> str:
+        return self.expansion(token, json=json).text
+
+    def expansion(self, token: Token, *, json: bool = False) -> Expansion:
+        start = token.start + (1 if json else 0)
+        return self._expanded(
+            token.text, token.start, lambda: expand(token.text, self.now, self.escape), start
+        )
+
+    def flag(self, flag: Flag) -> Flag:
+        """A flag with its value expanded."""
+        text = flag.value or ""
+        start = flag.start + len(flag.name) + 3
+        found = self._expanded(text, flag.start, lambda: expand(text, self.now, self.escape), start)
+        return Flag(flag.name, found.text, flag.start, flag.end)
+
+    def body(self, text: str, offset: int) -> str:
+        return self._expanded(text, offset, lambda: expand_body(text, self.now), None).text
+
+    def _expanded(self, text: str, offset: int, run: Callable[[], Expansion], start: int | None) -> Expansion:
+        try:
+            found = run()
+        except WordError as error:
+            raise _FaultError(f"failed to process {quoted(text)}: {error}", offset) from None
+        for each in found.references:
+            place = (None, None) if start is None else (start + each.start, start + each.end)
+            self.lookups.append(Lookup(each.name, each.defined, *place))
+        return found
+
+    def pairs(self, pairs: tuple[Pair, ...]) -> list[tuple[str, str]]:
+        return [(self.word(pair.name), self.word(pair.value) if pair.value else "") for pair in pairs]
+
+
+@dataclass(slots=True)
+class _Result:
+    """What expanding an instruction gives besides its effect on the scope."""
+
+    words: tuple[str, ...]
+    flags: tuple[Flag, ...]
+    mounts: tuple[Mount, ...] = ()
+    contents: tuple[str, ...] = ()
+
+
+class _Evaluator:
+    def __init__(self, program: Program, inputs: BuildInputs) -> None:
+        self.program = program
+        self.inputs = inputs
+        self.escape = program.dockerfile.escape
+        self.problems: list[Problem] = []
+        self.stages: list[Stage] = []
+        self._by_name: dict[str, int] = {}
+        self._scopes: list[_Scope] = []
+
+    def run(self) -> Evaluation:
+        base = predefined_args(self.inputs)
+        outer = _Scope(self.escape, base, ImageConfig())
+        globals_: list[Expanded] = []
+        commands = list(self.program.commands)
+        first = next((i for i, each in enumerate(commands) if isinstance(each, From)), len(commands))
+        for command in commands[:first]:
+            globals_.append(self._expand(outer, command, self._global_arg))
+        self._global = outer
+        at = first
+        while at < len(commands):
+            start = commands[at]
+            after = at + 1
+            while after < len(commands) and not isinstance(commands[after], From):
+                after += 1
+            assert isinstance(start, From)
+            self._stage(start, commands[at + 1 : after])
+            at = after
+        return Evaluation(tuple(globals_), tuple(self.stages), tuple(self.problems))
+
+    def _expand(self, scope: _Scope, command: Command, apply: Callable[[_Scope, Any], _Result]) -> Expanded:
+        scope.now = before = scope.history.now()
+        scope.lookups = []
+        config = scope.config.values
+        workdir, shell, user = config["workdir"] or "/", config["shell"] or DEFAULT_SHELL, config["user"]
+        try:
+            result = apply(scope, command)
+        except _FaultError as fault:
+            self.problems.append(command.node.problem(fault.offset, fault.message))
+            result = _Result(command.node.values, command.node.flags)
+        missing = {each.name for each in scope.lookups if not each.defined}
+        return Expanded(
+            command=command,
+            words=result.words,
+            flags=result.flags,
+            mounts=result.mounts,
+            contents=result.contents,
+            environment=before,
+            workdir=workdir,
+            shell=shell,
+            user=user,
+            lookups=tuple(scope.lookups),
+            undefined=frozenset(missing - scope.declared - NO_ENVIRONMENT),
+        )
+
+    def _global_arg(self, scope: _Scope, command: Arg) -> _Result:
+        words: list[str] = []
+        for pair in command.pairs:
+            scope.now = scope.history.now()
+            value = self.inputs.args.get(pair.key)
+            if value is None and pair.value is not None:
+                value = scope.word(pair.value)
+            if value is not None:
+                scope.set(pair.key, value)
+            words.append(pair.key if value is None else f"{pair.key}={value}")
+        return _Result(tuple(words), command.node.flags)
+
+    def _stage(self, command: From, commands: list[Command]) -> None:
+        start = self._expand(self._global, command, _from)
+        base = start.words[0]
+        parent = self._by_name.get(base)
+        platform = start.flag("platform") or (self.stages[parent].platform if parent is not None else "")
+        known = self.inputs.bases.get(base)
+        if parent is not None:
+            config = self.stages[parent].config
+            scope = _Scope(self.escape, self.stages[parent].environment, config)
+            scope.declared |= self._scopes[parent].declared
+            for name in sorted(self._scopes[parent].shadowed):
+                scope.set(name, config.env[name])
+            onbuild = config.onbuild
+            known_base = self.stages[parent].known_base
+        else:
+            config = known or (ImageConfig(workdir="/") if base == "scratch" else ImageConfig())
+            scope = _Scope(self.escape, dict(config.env), config)
+            onbuild = config.onbuild
+            known_base = known is not None or base == "scratch"
+            if "PATH" not in config.env:
+                scope.config.mapping("env")["PATH"] = DEFAULT_PATH
+                scope.set("PATH", DEFAULT_PATH)
+        triggers = tuple(
+            self._expand(scope, each, self._apply) for text in onbuild for each in _trigger(text)
+        )
+        instructions = tuple(self._expand(scope, each, self._apply) for each in commands)
+        index = len(self.stages)
+        self.stages.append(
+            Stage(
+                index=index,
+                name=command.name,
+                base=base,
+                parent=parent,
+                known_base=known_base,
+                platform=platform,
+                start=start,
+                triggers=triggers,
+                instructions=instructions,
+                environment=scope.history.now(),
+                config=scope.config.finish(),
+            )
+        )
+        self._scopes.append(scope)
+        if command.name:
+            self._by_name[command.name] = index
+
+    def _apply(self, scope: _Scope, command: Command) -> _Result:
+        if isinstance(command, Arg):
+            return self._arg(scope, command)
+        return APPLY[type(command)](scope, command)
+
+    def _arg(self, scope: _Scope, command: Arg) -> _Result:
+        words: list[str] = []
+        for pair in command.pairs:
+            scope.now = scope.history.now()
+            value = self.inputs.args.get(pair.key)
+            if value is None and pair.value is not None:
+                value = scope.word(pair.value)
+            elif value is None:
+                value = self._global.history.now().get(pair.key)
+            scope.declared.add(pair.key)
+            if value is not None and pair.key not in NO_ENVIRONMENT:
+                scope.set(pair.key, value)
+                env = scope.config.values["env"]
+                if env.get(pair.key, value) != value:
+                    scope.shadowed.add(pair.key)
+                else:
+                    scope.shadowed.discard(pair.key)
+            words.append(pair.key if value is None else f"{pair.key}={value}")
+        return _Result(tuple(words), command.node.flags)
+
+
+def _trigger(text: str) -> tuple[Command, ...]:
+    """The instruction of an ONBUILD trigger, nothing where it is no good one."""
+    commands = [
+        type_checked
+        for node in parse(text.encode(), "ONBUILD").instructions
+        if (type_checked := _typed(node))
+    ]
+    return tuple(commands) if len(commands) == 1 else ()
+
+
+def _typed(node: Instruction) -> Command | None:
+    try:
+        return type_instruction(node) if node.valid else None
+    except InstructionError:
+        return None
+
+
+def _unexpanded(_scope: _Scope, command: Command) -> _Result:
+    return _Result(command.node.values, command.node.flags)
+
+
+def _from(scope: _Scope, command: From) -> _Result:
+    base = scope.word(command.base)
+    if not base:
+        raise _FaultError(f"base name ({command.base.text}) should not be blank", command.base.start)
+    flags = tuple(scope.flag(flag) for flag in command.node.flags)
+    for flag, written in zip(flags, command.node.flags, strict=True):
+        if not flag.value:
+            raise _FaultError(f"empty platform value from expression {written.value}", flag.start)
+    return _Result((base, *command.node.values[1:]), flags)
+
+
+def _env(scope: _Scope, command: Env) -> _Result:
+    pairs = scope.pairs(command.pairs)
+    for name, value in pairs:
+        scope.set(name, value)
+        scope.shadowed.discard(name)
+        scope.config.mapping("env")[name] = value
+    return _Result(tuple(word for pair in pairs for word in pair), command.node.flags)
+
+
+def _label(scope: _Scope, command: Label) -> _Result:
+    pairs = scope.pairs(command.pairs)
+    scope.config.mapping("labels").update(pairs)
+    return _Result(tuple(word for pair in pairs for word in pair), command.node.flags)
+
+
+def _run(scope: _Scope, command: Run) -> _Result:
+    flags: list[Flag] = []
+    mounts: list[Mount] = []
+    for flag in command.node.flags:
+        flags.append(flag)
+        if flag.name != "mount":
+            continue
+
+        def replaced(value: str, flag: Flag = flag) -> str:
+            at = (flag.value or "").find(value)
+            return scope.word(Token(value, flag.start + len("--mount=") + max(at, 0), flag.end))
+
+        try:
+            mounts.append(parse_mount(flag.value or "", replaced))
+        except MountError as error:
+            raise _FaultError(str(error), flag.start) from None
+    return _Result(command.node.values, tuple(flags), tuple(mounts))
+
+
+_EXPANDED_FLAGS = frozenset({"chown", "chmod", "checksum"})
+
+
+def _copy(scope: _Scope, command: Copy | Add) -> _Result:
+    node = command.node
+    flags = tuple(scope.flag(flag) if flag.name in _EXPANDED_FLAGS else flag for flag in node.flags)
+    sources = {token.start: scope.word(token, json=node.json) for token in command.sources}
+    destination = scope.word(command.destination, json=node.json)
+    contents = tuple(
+        scope.body(content.data, node.name.start) if content.expand else content.data
+        for content in command.contents
+    )
+    words = tuple(sources.get(token.start, token.text) for token in node.words[:-1])
+    return _Result((*words, destination), flags, contents=contents)
+
+
+def _workdir(scope: _Scope, command: Workdir) -> _Result:
+    path = scope.word(command.path)
+    values = scope.config.values
+    values["workdir"] = join_workdir(values["workdir"], path)
+    return _Result((path,), command.node.flags)
+
+
+def _user(scope: _Scope, command: User) -> _Result:
+    user = scope.config.values["user"] = scope.word(command.user)
+    return _Result((user,), command.node.flags)
+
+
+def _volume(scope: _Scope, command: Volume) -> _Result:
+    paths = tuple(scope.word(path, json=command.node.json) for path in command.paths)
+    if "" in paths:
+        raise _FaultError("VOLUME specified can not be an empty string", command.paths[paths.index("")].start)
+    scope.config.mapping("volumes").update(dict.fromkeys(paths))
+    return _Result(paths, command.node.flags)
+
+
+def _expose(scope: _Scope, command: Expose) -> _Result:
+    found: list[str] = []
+    for token in command.ports:
+        for word in scope.expansion(token).words:
+            ports = parse_ports(word)
+            if ports is None:
+                raise _FaultError(f"invalid containerPort: {word}", token.start)
+            found.extend(ports)
+    scope.config.mapping("exposed").update(dict.fromkeys(found))
+    return _Result(tuple(dict.fromkeys(found)), command.node.flags)
+
+
+def _stop_signal(scope: _Scope, command: StopSignal) -> _Result:
+    signal = scope.word(command.signal)
+    if not known_signal(signal):
+        raise _FaultError(f"invalid signal: {signal}", command.signal.start)
+    scope.config.values["stop_signal"] = signal
+    return _Result((signal,), command.node.flags)
+
+
+def _cmd(scope: _Scope, command: Cmd) -> _Result:
+    scope.config.values["cmd"] = scope.config.command(command)
+    scope.config.cmd_set = True
+    return _unexpanded(scope, command)
+
+
+def _entrypoint(scope: _Scope, command: Entrypoint) -> _Result:
+    scope.config.values["entrypoint"] = scope.config.command(command)
+    if not scope.config.cmd_set:
+        scope.config.values["cmd"] = None
+    return _unexpanded(scope, command)
+
+
+def _healthcheck(scope: _Scope, command: Healthcheck) -> _Result:
+    scope.config.values["healthcheck"] = Health(
+        command.test,
+        command.interval,
+        command.timeout,
+        command.start_period,
+        command.start_interval,
+        command.retries,
+    )
+    return _unexpanded(scope, command)
+
+
+def _shell(scope: _Scope, command: Shell) -> _Result:
+    scope.config.values["shell"] = command.command
+    return _unexpanded(scope, command)
+
+
+def _onbuild(scope: _Scope, command: Onbuild) -> _Result:
+    scope.config.onbuild.append(command.expression)
+    return _unexpanded(scope, command)
+
+
+def _maintainer(scope: _Scope, command: Maintainer) -> _Result:
+    scope.config.values["author"] = command.maintainer.text
+    return _unexpanded(scope, command)
+
+
+APPLY: dict[type[Any], Callable[[_Scope, Any], _Result]] = {
+    Add: _copy,
+    Cmd: _cmd,
+    Copy: _copy,
+    Entrypoint: _entrypoint,
+    Env: _env,
+    Expose: _expose,
+    Healthcheck: _healthcheck,
+    Label: _label,
+    Maintainer: _maintainer,
+    Onbuild: _onbuild,
+    Run: _run,
+    Shell: _shell,
+    StopSignal: _stop_signal,
+    User: _user,
+    Volume: _volume,
+    Workdir: _workdir,
+}
+"""What each instruction of a stage expands and changes; ARG needs the build's inputs and is the
+evaluator's.
+"""
