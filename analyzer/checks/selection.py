@@ -1,0 +1,103 @@
+"""Which rules run and how much their findings weigh.
+
+Words that choose: a rule's name, the start of names (`DL30`), or `all`, `default`, `buildkit`, `hadolint`,
+`slim`. Without a choice, `default` runs: every rule that is switched on.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import cast
+
+from analyzer.checks.interface import SEVERITIES, Rule, Severity
+from analyzer.errors import ScratchifyError
+from analyzer.settings import LintSettings
+
+# Codes of hadolint and ShellCheck that we may not have: harmless in a list of what to leave out.
+_FOREIGN = re.compile(r"(DL|SC)[0-9]{4}")
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The rules that run, the severities that were changed, and from which severity on the answer is no.
+
+    named holds those that were chosen by their own name, and so run where a file's directive does not ask.
+    """
+
+    enabled: frozenset[str]
+    named: frozenset[str] = frozenset()
+    severity: Mapping[str, Severity] = field(default_factory=dict)
+    fail_on: str = "info"
+
+    def severity_of(self, rule: Rule) -> Severity:
+        return self.severity.get(rule.name, rule.severity)
+
+    def fails(self, severity: Severity) -> bool:
+        """Does a finding of this severity make the exit code 1?"""
+        if self.fail_on == "never":
+            return False
+        return SEVERITIES.index(severity) <= SEVERITIES.index(cast("Severity", self.fail_on))
+
+
+def select(rules: Sequence[Rule], settings: LintSettings) -> Selection:
+    """Choose by settings, flags already laid over them. Raises ScratchifyError for a name no rule has."""
+    chosen = _chosen(rules, settings.select or ("default",), known_only=True)
+    left_out = _chosen(rules, settings.ignore, known_only=False)
+    for name in settings.severity:
+        _chosen(rules, (name,), known_only=False)
+    severities = {name: cast("Severity", value) for name, value in settings.severity.items()}
+    names = {rule.name for rule in rules}
+    return Selection(
+        enabled=frozenset(chosen - left_out),
+        named=frozenset(names & set(settings.select) - left_out),
+        severity=severities,
+        fail_on=settings.fail_on,
+    )
+
+
+def group_of(rule: str) -> str:
+    """Whose name a rule bears: buildkit, hadolint, shellcheck or slim."""
+    if re.fullmatch(r"DL\d{4}", rule):
+        return "hadolint"
+    if re.fullmatch(r"SC\d{4}", rule):
+        return "shellcheck"
+    return "slim" if rule.startswith("SLIM") else "buildkit"
+
+
+def _chosen(rules: Sequence[Rule], words: Iterable[str], *, known_only: bool) -> set[str]:
+    found: set[str] = set()
+    for word in words:
+        matched = _matched(rules, word)
+        if not matched and (known_only or not _FOREIGN.fullmatch(word)):
+            raise unknown_rule(rules, word)
+        found |= matched
+    return found
+
+
+def _matched(rules: Sequence[Rule], word: str) -> set[str]:
+    if word == "all":
+        return {rule.name for rule in rules}
+    if word == "default":
+        return {rule.name for rule in rules if rule.default}
+    if word in ("buildkit", "hadolint", "slim"):
+        return {rule.name for rule in rules if group_of(rule.name) == word}
+    exact = {rule.name for rule in rules if rule.name == word}
+    # Codes have prefixes that mean something; BuildKit's names do not.
+    codes = {
+        rule.name
+        for rule in rules
+        if word and rule.name.startswith(word) and group_of(rule.name) != "buildkit"
+    }
+    return exact or codes
+
+
+def unknown_rule(rules: Sequence[Rule], word: str) -> ScratchifyError:
+    """The error for a name that no rule has, with the nearest that one has."""
+    import difflib
+
+    names = {rule.name.lower(): rule.name for rule in rules}
+    near = difflib.get_close_matches(word.lower(), names, n=1)
+    hint = f"did you mean {names[near[0]]}?" if near else "docs/rules lists them all"
+    return ScratchifyError(f"no rule is named {word!r}", hint=hint)

@@ -1,0 +1,196 @@
+"""One Dockerfile under checks: its instructions and what follows from them, computed when first asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import TypeVar
+
+from analyzer.checks.body import Body, body_of
+from analyzer.dockerfile.imageconfig import DEFAULT_SHELL
+from analyzer.dockerfile.instructions import (
+    Cmd,
+    Command,
+    Copy,
+    Entrypoint,
+    Expose,
+    Healthcheck,
+    Onbuild,
+    Program,
+    Run,
+)
+from analyzer.dockerfile.nodes import Dockerfile, Token
+from analyzer.dockerfile.scope import BuildInputs, Evaluation, Expanded, Stage, evaluate
+from analyzer.dockerfile.words import WordError, expand
+from analyzer.settings import LintSettings
+from analyzer.shell import Shell, shell_of
+
+C = TypeVar("C", bound=Command)
+
+_NO_ARGS: Mapping[str, str] = MappingProxyType({})
+_WINDOWS = ("windows/", "nanoserver", "windowsservercore")
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What is known around a Dockerfile.
+
+    context: the folder of the build context, None where there is none (standard input). dockerfile: the file
+    itself, whose ignore file goes before the context's. hadolint_comments: are hadolint's comments obeyed?
+    """
+
+    context: Path | None = None
+    dockerfile: Path | None = None
+    target: str | None = None
+    build_args: Mapping[str, str] = field(default_factory=lambda: _NO_ARGS)
+    lint: LintSettings = field(default_factory=LintSettings)
+    hadolint_comments: bool = True
+
+
+class Subject:
+    """A Dockerfile and the questions that checks ask of it."""
+
+    def __init__(self, program: Program, around: Surroundings | None = None) -> None:
+        self.program = program
+        self.around = around or Surroundings()
+        self._bodies: dict[int, Body] = {}
+
+    @property
+    def dockerfile(self) -> Dockerfile:
+        return self.program.dockerfile
+
+    @property
+    def lint(self) -> LintSettings:
+        return self.around.lint
+
+    @cached_property
+    def _by_kind(self) -> dict[type, list[Command]]:
+        found: dict[type, list[Command]] = {}
+        for command in self.program.commands:
+            found.setdefault(type(command), []).append(command)
+        return found
+
+    def of(self, kind: type[C]) -> tuple[C, ...]:
+        """The instructions of one kind, in order; those inside ONBUILD are not among them."""
+        return tuple(self._by_kind.get(kind, ()))  # type: ignore[arg-type]
+
+    @cached_property
+    def everywhere(self) -> tuple[Command, ...]:
+        """Every instruction, and behind each ONBUILD the one that it holds."""
+        found: list[Command] = []
+        for command in self.program.commands:
+            found.append(command)
+            if isinstance(command, Onbuild) and command.inner is not None:
+                found.append(command.inner)
+        return tuple(found)
+
+    def all_of(self, kind: type[C]) -> tuple[C, ...]:
+        """The instructions of one kind, in order, those inside ONBUILD among them."""
+        return tuple(command for command in self.everywhere if isinstance(command, kind))
+
+    @cached_property
+    def evaluation(self) -> Evaluation:
+        """Every instruction expanded in its scope, by stages."""
+        return evaluate(self.program, BuildInputs(self.around.build_args, target=self.around.target or ""))
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        return self.evaluation.stages
+
+    @property
+    def final(self) -> Stage | None:
+        """The stage that is built: the target, else the last one."""
+        target = self.around.target
+        if not target:
+            return self.stages[-1] if self.stages else None
+        if target.isdecimal() and int(target) < len(self.stages):
+            return self.stages[int(target)]
+        return next((stage for stage in reversed(self.stages) if stage.name == target.lower()), None)
+
+    @cached_property
+    def built(self) -> tuple[Stage, ...]:
+        """The stages that the target needs, itself among them; all of them where no target is chosen."""
+        if not self.around.target or self.final is None:
+            return self.stages
+        needed: set[int] = set()
+        queue = [self.final]
+        while queue:
+            stage = queue.pop()
+            if stage.index not in needed:
+                needed.add(stage.index)
+                queue += self.sources(stage)
+        return tuple(stage for stage in self.stages if stage.index in needed)
+
+    def sources(self, stage: Stage) -> list[Stage]:
+        """The stages that a stage is based on, copies from or mounts."""
+        found = [self.stages[stage.parent]] if stage.parent is not None else []
+        for expanded in (*stage.triggers, *stage.instructions):
+            names = [mount.from_ for mount in expanded.mounts]
+            if isinstance(expanded.command, Copy) and expanded.command.from_:
+                name = expanded.command.from_
+                if name.isdecimal() and int(name) < len(self.stages):
+                    found.append(self.stages[int(name)])
+                names.append(name)
+            found += [each for name in names if (each := self._named(name))]
+        return found
+
+    def _named(self, name: str) -> Stage | None:
+        return next((stage for stage in reversed(self.stages) if name and stage.name == name.lower()), None)
+
+    @cached_property
+    def _expanded(self) -> dict[int, tuple[Expanded, Stage | None]]:
+        found: dict[int, tuple[Expanded, Stage | None]] = {}
+        for each in self.evaluation.globals:
+            found[id(each.command)] = each, None
+        for stage in self.stages:
+            for each in (stage.start, *stage.instructions):
+                found[id(each.command)] = each, stage
+                if isinstance(each.command, Onbuild) and each.command.inner is not None:
+                    found[id(each.command.inner)] = each, stage
+        return found
+
+    def expanded(self, command: Command) -> Expanded:
+        """An instruction as the builder sees it; for one inside ONBUILD, that ONBUILD."""
+        return self._expanded[id(command)][0]
+
+    def stage_of(self, command: Command) -> Stage | None:
+        """The stage that an instruction stands in; None before the first FROM."""
+        return self._expanded[id(command)][1]
+
+    def shell(self, command: Command) -> Shell:
+        """The shell that holds at an instruction: SHELL's, else sh, or cmd on a base that is Windows."""
+        words = self.expanded(command).shell
+        stage = self.stage_of(command)
+        while stage is not None and stage.parent is not None:
+            stage = self.stages[stage.parent]
+        if words == DEFAULT_SHELL and stage is not None and any(mark in stage.base for mark in _WINDOWS):
+            return shell_of(("cmd", "/S", "/C"))
+        return shell_of(words)
+
+    def body(self, command: Run | Cmd | Entrypoint | Healthcheck) -> Body:
+        """The shell text of an instruction; empty where it has none (HEALTHCHECK NONE)."""
+        found = self._bodies.get(id(command))
+        if found is None:
+            node = command.node
+            words = node.words[1:] if isinstance(command, Healthcheck) else node.words
+            found = self._bodies[id(command)] = body_of(node, words, self.shell(command))
+        return found
+
+    @cached_property
+    def runs(self) -> tuple[tuple[Run, Body], ...]:
+        """Every RUN with its text, those inside ONBUILD among them."""
+        return tuple((run, self.body(run)) for run in self.all_of(Run))
+
+    def ports(self, command: Expose) -> list[tuple[Token, tuple[str, ...]]]:
+        """Each word of EXPOSE with the ports that it stands for, names replaced."""
+        environment = self.expanded(command).environment
+        found = []
+        for token in command.ports:
+            try:
+                found.append((token, expand(token.text, environment, self.dockerfile.escape).words))
+            except WordError:
+                continue
+        return found

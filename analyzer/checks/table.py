@@ -1,0 +1,16 @@
+"""The table of rules: what runs, what `--explain` prints and what docs/rules is made of."""
+
+from __future__ import annotations
+
+from analyzer.checks import buildkit_style, reading
+from analyzer.checks.interface import Rule
+
+RULES: tuple[Rule, ...] = (
+    *reading.RULES,
+    *buildkit_style.RULES,
+)
+
+
+def rule_named(name: str) -> Rule | None:
+    """The rule of that name, whatever its letter case."""
+    return next((rule for rule in RULES if rule.name.lower() == name.lower()), None)
