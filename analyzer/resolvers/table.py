@@ -7,6 +7,7 @@ from typing import Literal
 
 from analyzer.resolvers.elf import Elf
 from analyzer.resolvers.interface import Resolver
+from analyzer.resolvers.python import Python
 from analyzer.resolvers.traced import Traced
 
 Coverage = Literal["traced", "balanced", "safe"]
@@ -17,6 +18,7 @@ LEVELS: tuple[Coverage, ...] = ("traced", "balanced", "safe")
 RESOLVERS: tuple[tuple[Callable[[], Resolver], Coverage], ...] = (
     (Traced, "traced"),
     (Elf, "traced"),
+    (Python, "balanced"),
 )
 
 

@@ -1,0 +1,301 @@
+"""Names to files: what a request to import reaches, in every environment and root it can mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Literal
+
+from analyzer.evidence import Evidence
+from analyzer.filesystem import name_of, parent_of
+from analyzer.resolvers.interface import View
+from analyzer.resolvers.python_distributions import Distribution, Distributions
+from analyzer.resolvers.python_path import Environment, Finder, Found, fits
+from analyzer.resolvers.python_standard import BY_IMPORT_ONLY, BY_NAME, NOT_FOLLOWED, WITH_DATA
+
+# import: an import statement, or a call with the same effect · module: run with -m · name: a dotted text that
+# may end in attributes · word: one word that may be a package of a site directory · startup: a .pth's import
+Mode = Literal["import", "module", "name", "word", "startup"]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A name to look up. Leading dots make it relative to the importer's directory; `items` are what `from`
+    takes of it; `importer` is a path, or a root such as "entrypoint"."""
+
+    importer: str
+    name: str
+    mode: Mode = "import"
+    items: tuple[str, ...] = ()
+
+    @property
+    def reason(self) -> str:
+        return {
+            "import": f"import {self.name}",
+            "module": f"runs module {self.name}",
+            "name": f"names {self.name}",
+            "word": f"names {self.name}",
+            "startup": f"a .pth file imports {self.name}",
+        }[self.mode]
+
+
+@dataclass(slots=True)
+class Lookup:
+    """All requests so far, answered against all environments and roots so far: each pair once, so that the
+    order in which they come makes no difference."""
+
+    view: View
+    finder: Finder
+    distributions: Distributions
+    environments: list[Environment] = field(default_factory=list)
+    roots: list[str] = field(default_factory=list)
+    requests: dict[Request, None] = field(default_factory=dict)
+    # Files that an import reaches, and files that are kept only because their distribution is.
+    reached: set[str] = field(default_factory=set)
+    passive: set[str] = field(default_factory=set)
+    startup: set[str] = field(default_factory=set)
+    # Environments of interpreters that are known only as the base of a virtual one: their own site
+    # directories serve nobody, unless a command or a shebang names the interpreter itself.
+    secondary: set[Environment] = field(default_factory=set)
+    # Files that `-m` runs: their `if __name__ == "__main__"` counts.
+    mains: set[str] = field(default_factory=set)
+    opaque: set[str] = field(default_factory=set)
+    _blocked: dict[str, list[tuple[Request, Found, Environment | None]]] = field(default_factory=dict)
+    _whole: set[tuple[str, str]] = field(default_factory=set)
+
+    # -- what may be searched -----------------------------------------------------------------------------
+    def add_environment(self, environment: Environment) -> Iterator[Evidence]:
+        if environment in self.environments:
+            return
+        self.environments.append(environment)
+        for site in environment.sites:
+            self.distributions.add_site(site)
+        for request in list(self.requests):
+            yield from self._in_environment(request, environment)
+            for root in self.roots:
+                yield from self._in_root(request, root, environment)
+
+    def promote(self, environment: Environment) -> Iterator[Evidence]:
+        if environment in self.secondary:
+            self.secondary.discard(environment)
+            for request in list(self.requests):
+                yield from self._in_environment(request, environment)
+
+    def add_root(self, root: str) -> Iterator[Evidence]:
+        """A directory that an app's own modules are looked up in: its script's, the working directory, …"""
+        if root in self.roots or not self.finder.is_dir(root):
+            return
+        self.roots.append(root)
+        if any(name.endswith((".dist-info", ".egg-info")) for name in self.finder.names(root)):
+            self.distributions.add_site(root)
+        for request in list(self.requests):
+            for environment in self.environments:
+                yield from self._in_root(request, root, environment)
+
+    def ask(self, request: Request) -> Iterator[Evidence]:
+        if request in self.requests:
+            return
+        self.requests[request] = None
+        if request.name.startswith("."):
+            yield from self._relative(request)
+            return
+        for environment in self.environments:
+            yield from self._in_environment(request, environment)
+            for root in self.roots:
+                yield from self._in_root(request, root, environment)
+
+    # -- searches -----------------------------------------------------------------------------------------
+    def _relative(self, request: Request) -> Iterator[Evidence]:
+        rest = request.name.lstrip(".")
+        base = parent_of(request.importer)
+        for _ in range(len(request.name) - len(rest) - 1):
+            base = parent_of(base)
+        for environment in self.environments:
+            yield from self._search(request, [base], rest, environment)
+
+    def _in_environment(self, request: Request, environment: Environment) -> Iterator[Evidence]:
+        if request.name.startswith("."):
+            yield from self._relative(request)
+            return
+        holders = [item for item in self.environments if item.holds(request.importer)]
+        if holders and environment not in holders:
+            return
+        if not holders and environment in self.secondary:
+            return
+        path = environment.path
+        if self._is_standard(request.importer, environment):
+            path = tuple(at for at in path if at not in environment.sites)
+        elif request.mode == "word" or self._too_large(request):
+            path = environment.sites
+        yield from self._search(request, path, request.name, environment)
+        for module, place in environment.mapped:
+            if request.name == module or request.name.startswith(f"{module}."):
+                yield from self._search(request, [parent_of(place)], request.name, environment)
+
+    def _in_root(self, request: Request, root: str, environment: Environment) -> Iterator[Evidence]:
+        if not request.name.startswith(".") and not environment.holds(request.importer):
+            yield from self._search(request, [root], request.name, environment)
+
+    def _too_large(self, request: Request) -> bool:
+        return request.mode == "name" and request.name.partition(".")[0] in BY_IMPORT_ONLY
+
+    def _is_standard(self, importer: str, environment: Environment) -> bool:
+        return importer.startswith(f"{environment.stdlib}/") and self.distributions.owner(importer) is None
+
+    def _search(
+        self, request: Request, path: Iterable[str], name: str, environment: Environment
+    ) -> Iterator[Evidence]:
+        parts = [part for part in name.split(".") if part]
+        if "*" in name:
+            yield from self._pattern(request, list(path), parts, environment)
+            return
+        portions = list(path)
+        way, depth = self.finder.walk(portions, parts, environment.version)
+        if request.mode == "word" and not (way and way[-1].directory):
+            return
+        for found in way:
+            yield from self._reach(request, found, environment)
+        if depth < len(parts):
+            return
+        if request.mode == "module" and way:
+            self.mains.update(way[-1].files)
+        directories = [found.directory for found in way if found.directory][-1:] if parts else portions
+        items = (*request.items, *(("__main__",) if request.mode == "module" else ()))
+        for directory in directories if not way or way[-1].directory else ():
+            for item in items:
+                child = self.finder.child(directory, item, environment.version)
+                if child is not None:
+                    yield from self._reach(request, child, environment)
+        for module in BY_NAME.get(name, ()) if way else ():
+            origin = way[-1].files[0] if way[-1].files else request.importer
+            yield from self._search(Request(origin, module), path, module, environment)
+
+    def _pattern(
+        self, request: Request, path: list[str], parts: list[str], environment: Environment
+    ) -> Iterator[Evidence]:
+        """Modules whose name fits where a part of it is only known at run time."""
+        first = next(index for index, part in enumerate(parts) if "*" in part)
+        portions = path
+        if first:
+            way, depth = self.finder.walk(path, parts[:first], environment.version)
+            for found in way:
+                yield from self._reach(request, found, environment)
+            portions = [way[-1].directory] if depth == first and way[-1].directory else []
+        for directory in portions:
+            for stem in self.finder.stems(directory):
+                if stem and fnmatchcase(stem, parts[first]) and stem.isidentifier():
+                    child = self.finder.child(directory, stem, environment.version)
+                    if child is None:
+                        continue
+                    yield from self._reach(request, child, environment)
+                    if child.directory and parts[first + 1 :]:
+                        deeper, _ = self.finder.walk(
+                            [child.directory], parts[first + 1 :], environment.version
+                        )
+                        for found in deeper:
+                            yield from self._reach(request, found, environment)
+
+    # -- what a hit means ---------------------------------------------------------------------------------
+    def _reach(self, request: Request, found: Found, environment: Environment | None) -> Iterator[Evidence]:
+        if not found.files:
+            yield Evidence(found.directory, "imported", request.importer, request.reason)
+            return
+        path = found.files[0]
+        ours, theirs = self.distributions.owner(request.importer), self.distributions.owner(path)
+        verdict = self._crossing(request, ours, theirs)
+        if verdict == "no":
+            return
+        if verdict == "later":
+            self._blocked.setdefault(request.importer, []).append((request, found, environment))
+            return
+        for item in found.files:
+            yield Evidence(item, "imported", request.importer, request.reason)
+            if verdict == "passive":
+                self.passive.add(item)
+            elif item not in self.reached:
+                self.reached.add(item)
+                yield from self.activate(item)
+        if request.mode == "startup":
+            self.startup.update(found.files)
+        elif theirs is not None and environment is not None:
+            if request.mode in ("name", "word") and theirs is not ours:
+                theirs.open = True
+            yield from self.keep_whole(theirs, path, environment)
+
+    def _crossing(
+        self, request: Request, ours: Distribution | None, theirs: Distribution | None
+    ) -> Literal["yes", "no", "later", "passive"]:
+        """May a name in one place bring in a file of another?"""
+        importer = request.importer
+        if theirs is None and ours is None and self._for_people(importer, request.name):
+            return "no"
+        if importer in self.startup and ours is not None and ours.tooling:
+            return "yes" if theirs is None and request.name.partition(".")[0] not in BY_IMPORT_ONLY else "no"
+        active = importer not in self.passive or importer in self.reached
+        if theirs is None or ours is None:
+            return "yes"
+        if ours is theirs:
+            return "yes" if active else "passive"
+        if theirs.name in ours.required:
+            return "yes"
+        if request.mode in ("name", "word"):
+            return "yes" if theirs.name in ours.optional else "no"
+        if active or (ours.open and not theirs.tooling):
+            return "yes"
+        return "later"
+
+    def _for_people(self, importer: str, name: str) -> bool:
+        for environment in self.environments:
+            if importer.startswith(f"{environment.stdlib}/"):
+                module = importer[len(environment.stdlib) + 1 :].rpartition(".")[0].replace("/", ".")
+                return (module.removesuffix(".__init__"), name.partition(".")[0]) in NOT_FOLLOWED
+        return False
+
+    def activate(self, path: str) -> Iterator[Evidence]:
+        """A file that was kept only with its distribution turns out to be reached, or the first of it is."""
+        owner = self.distributions.owner(path)
+        if owner is not None and path in self.opaque and not owner.open:
+            yield from self.open(owner)
+        for request, found, environment in self._blocked.pop(path, ()):
+            yield from self._reach(request, found, environment)
+
+    def open(self, distribution: Distribution) -> Iterator[Evidence]:
+        """Its modules load others by names that only the run knows: any of their imports can be needed."""
+        distribution.open = True
+        for importer in sorted(self._blocked):
+            if self.distributions.owner(importer) is distribution:
+                for request, found, environment in self._blocked.pop(importer):
+                    yield from self._reach(request, found, environment)
+
+    def keep_whole(
+        self, distribution: Distribution, source: str, environment: Environment
+    ) -> Iterator[Evidence]:
+        if self.is_whole(distribution):
+            return
+        self._whole.add((distribution.site, distribution.name))
+        for path in distribution.run_time():
+            if not fits(name_of(path), environment.version):
+                continue
+            if path not in self.reached:
+                self.passive.add(path)
+            yield Evidence(path, "imported", source, f"part of the distribution {distribution.name}")
+        for need in sorted(distribution.required):
+            wanted = self.distributions.named(need, environment.sites)
+            if wanted is not None and not wanted.tooling:
+                yield from self.keep_whole(wanted, distribution.info or source, environment)
+
+    def is_whole(self, distribution: Distribution) -> bool:
+        return (distribution.site, distribution.name) in self._whole
+
+    def owner(self, path: str) -> Distribution | None:
+        return self.distributions.owner(path)
+
+    def data_of_standard(self, path: str) -> Iterator[Evidence]:
+        """Files beside the modules of a standard package that reads them."""
+        for environment in self.environments:
+            package = path[len(environment.stdlib) + 1 :].partition("/")[0]
+            if path.startswith(f"{environment.stdlib}/") and package in WITH_DATA:
+                for entry in self.view.fs.below(f"{environment.stdlib}/{package}"):
+                    if entry.kind == "file" and not entry.path.endswith((".py", ".pyc")):
+                        yield Evidence(entry.path, "imported", path, f"data of {package}")

@@ -1,0 +1,518 @@
+"""What a Python source can import, read from its text alone.
+
+The grammar is that of the running interpreter; a source with newer syntax goes through libcst, whose parser
+does not depend on it, and what neither reads (Python 2) is read line by line.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from analyzer.resolvers.interface import Extractor
+
+# Callables that import what their first argument names (importlib, pkgutil, runpy; the frameworks' own).
+# fmt: off
+IMPORTERS = frozenset((
+    "import_module", "__import__", "import_string", "import_object", "import_from_string",
+    "resolve_name", "run_module", "find_spec", "find_loader", "maybe_import", "symbol_by_name",
+    "importorskip",
+))
+# fmt: on
+# Readers of files inside a package (importlib.resources, pkgutil, pkg_resources), which they are given.
+# fmt: off
+ANCHORED = frozenset((
+    "files", "open_text", "open_binary", "read_text", "read_binary", "path", "contents",
+    "is_resource", "get_data", "resource_filename", "resource_string", "resource_stream",
+    "resource_listdir", "resource_exists", "PackageLoader",
+))
+# fmt: on
+GROUPS = frozenset(("entry_points", "iter_entry_points", "get_entry_map"))
+# fmt: off
+METADATA = frozenset((
+    "version", "distribution", "metadata", "requires", "get_distribution", "load_entry_point",
+))
+# fmt: on
+LIBRARIES = frozenset(["CDLL", "PyDLL", "LoadLibrary", "dlopen", "find_library"])
+# fmt: off
+PROGRAMS = frozenset((
+    "subprocess.run", "subprocess.Popen", "subprocess.call", "subprocess.check_call",
+    "subprocess.check_output", "subprocess.getoutput", "subprocess.getstatusoutput", "os.system",
+    "os.popen", "shutil.which", "os.execv", "os.execve", "os.execvp", "os.execvpe", "os.execl",
+    "os.execlp", "os.spawnlp", "os.spawnvp", "os.posix_spawn", "os.posix_spawnp",
+    "asyncio.create_subprocess_exec", "asyncio.create_subprocess_shell", "pexpect.spawn",
+    "sh.Command",
+))
+# fmt: on
+PATH_EDITS = frozenset(
+    ["sys.path.insert", "sys.path.append", "sys.path.extend", "site.addsitedir", "__path__.append"]
+)
+_DOTTED = re.compile(r"\A[A-Za-z_]\w*(?:[.:][A-Za-z_]\w*)+(?:\(\))?\Z")
+_WORD = re.compile(r"\A[A-Za-z_]\w*\Z")
+_GROUP = re.compile(r"\A[A-Za-z_][\w.-]*\Z")
+_IMPORT_LINE = re.compile(
+    rb"^[ \t]*(?:from[ \t]+(\.*)([\w.]*)[ \t]+import[ \t]+\(?([\w, \t*]*)|import[ \t]+([\w., \t]+))",
+    re.MULTILINE,
+)
+WILD = "*"  # an unknown part of a value
+FILE = "__file__"  # the source's own path, as the first component of a value
+
+
+class _Reader:
+    """Collects from the nodes of one tree, in any order."""
+
+    def __init__(self) -> None:
+        self.aliases: dict[str, str] = {}
+        self.constants: dict[str, str | None] = {}
+        self.imports: set[tuple[str, int, str]] = set()
+        self.main: set[tuple[str, int, str]] = set()
+        self.named: set[tuple[str, str]] = set()
+        self.dotted: set[str] = set()
+        self.words: set[str] = set()
+        self.groups: set[str] = set()
+        self.distributions: set[str] = set()
+        self.paths: set[str] = set()
+        self.libraries: set[str] = set()
+        self.programs: set[str] = set()
+        self.exports: set[str] = set()
+        self.opaque = False
+        self.any_group = False
+
+    # -- statements ---------------------------------------------------------------------------------------
+    def learn(self, node: ast.AST) -> None:
+        """What later evaluation needs: import aliases and names with one constant value."""
+        if isinstance(node, ast.Import):
+            self.aliases.update((alias.asname, alias.name) for alias in node.names if alias.asname)
+        elif isinstance(node, ast.ImportFrom):
+            if node.level == 0:
+                for alias in node.names:
+                    self.aliases[alias.asname or alias.name] = f"{node.module}.{alias.name}"
+        elif (
+            isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name)
+        ):
+            name = node.targets[0].id
+            value = self.evaluate(node.value)
+            if value is not None:
+                other = name in self.constants and self.constants[name] != value
+                self.constants[name] = None if other else value
+
+    def imported(self, node: ast.AST) -> Iterator[tuple[str, int, str]]:
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, 0, "") for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from ((node.module or "", node.level, alias.name) for alias in node.names)
+
+    def collect(self, node: ast.AST) -> None:
+        if isinstance(node, ast.Constant):
+            if isinstance(node.value, str) and len(node.value) < 200 and _DOTTED.match(node.value):
+                self.dotted.add(node.value.removesuffix("()"))
+        elif isinstance(node, ast.Call):
+            self.call(node)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            self.imports.update(self.imported(node))
+        elif isinstance(node, ast.List | ast.Tuple | ast.Set):
+            for item in node.elts:
+                if isinstance(item, ast.Constant) and isinstance(item.value, str) and _WORD.match(item.value):
+                    self.words.add(item.value)
+        elif isinstance(node, ast.Assign | ast.AugAssign):
+            for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+                name = _dotted_name(target)
+                if name == "__all__":
+                    self.exports.update(_strings(node.value))
+                elif name in ("sys.path", "__path__"):
+                    self._add_paths([node.value])
+
+    # -- calls --------------------------------------------------------------------------------------------
+    def call(self, node: ast.Call) -> None:
+        full = self.qualified(node.func)
+        last = full.rpartition(".")[2]
+        if last in IMPORTERS:
+            self._named(node)
+        elif last in ANCHORED and (node.args or node.keywords):
+            self._anchored(node, full)
+        elif last in GROUPS:
+            self._groups(node)
+        elif last in METADATA:
+            self.distributions.update(_texts(self.evaluate(item) for item in node.args[:1]))
+        elif last in LIBRARIES:
+            self._libraries(node, last)
+        elif full in PROGRAMS:
+            self._program(node)
+        elif full in PATH_EDITS:
+            self._add_paths(node.args[-1:])
+        elif last == "append" and node.args and isinstance(node.args[0], ast.Constant):
+            word = node.args[0].value
+            if isinstance(word, str) and _WORD.match(word):
+                self.words.add(word)
+
+    def _named(self, node: ast.Call) -> None:
+        """An import by name: the name, or what is constant in it, with the package that it is relative to."""
+        first = node.args[0] if node.args else _keyword(node, "name")
+        if first is None:
+            return
+        name = self.evaluate(first)
+        anchor = node.args[1] if len(node.args) > 1 else _keyword(node, "package")
+        package = (self.evaluate(anchor) if anchor is not None else None) or ""
+        if name is None or name.startswith((WILD, FILE)):
+            self.opaque = True
+        else:
+            self.named.add((name, "" if WILD in package or package.startswith("__") else package))
+
+    def _anchored(self, node: ast.Call, full: str) -> None:
+        if full.startswith(("os.", "self.", "shutil.", "pathlib.", "re.")):
+            return
+        value = self.evaluate(node.args[0]) if node.args else None
+        if value and WILD not in value and FILE not in value and re.match(r"[A-Za-z_][\w.]*\Z", value):
+            self.named.add((value, ""))
+
+    def _groups(self, node: ast.Call) -> None:
+        keyword = _keyword(node, "group")
+        first = keyword if keyword is not None else (node.args[0] if node.args else None)
+        name = None if first is None else self.evaluate(first)
+        if name and WILD not in name:
+            self.groups.add(name)
+        else:
+            self.any_group = True
+
+    def _libraries(self, node: ast.Call, last: str) -> None:
+        if last == "find_library":
+            self.libraries.add("")
+        for text in _texts(self.evaluate(item) for item in node.args[:1]):
+            if WILD not in text and text != FILE:
+                self.libraries.add(f"lib{text}.so" if last == "find_library" else text)
+
+    def _program(self, node: ast.Call) -> None:
+        first = node.args[0] if node.args else _keyword(node, "args")
+        if isinstance(first, ast.List | ast.Tuple) and first.elts:
+            first = first.elts[0]
+        value = None if first is None else self.evaluate(first)
+        if value and not value.startswith((WILD, FILE)):
+            self.programs.add(value)
+
+    def _add_paths(self, nodes: Iterable[ast.expr]) -> None:
+        for node in nodes:
+            items = node.elts if isinstance(node, ast.List | ast.Tuple) else [node]
+            if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add) and not self.evaluate(node):
+                items = [*_elements(node.left), *_elements(node.right)]
+            for value in _texts(self.evaluate(item) for item in items):
+                if WILD not in value:
+                    self.paths.add(value)
+
+    # -- values -------------------------------------------------------------------------------------------
+    def qualified(self, node: ast.expr) -> str:
+        """The dotted name of a callee with import aliases undone; "" for what has none."""
+        name = _dotted_name(node)
+        head, dot, rest = name.partition(".")
+        return self.aliases.get(head, head) + dot + rest
+
+    def evaluate(self, node: ast.expr) -> str | None:
+        """A text value; `*` stands for each part that is not constant; None where nothing is known."""
+        if isinstance(node, ast.Constant):
+            return node.value if isinstance(node.value, str) else None
+        if isinstance(node, ast.Name):
+            if node.id in (FILE, "__name__", "__package__"):
+                return node.id
+            return self.constants.get(node.id)
+        if isinstance(node, ast.JoinedStr):
+            return _collapse(self._part(part) for part in node.values)
+        if isinstance(node, ast.BinOp):
+            return self._operation(node)
+        if isinstance(node, ast.Attribute):
+            return self._attribute(node)
+        if isinstance(node, ast.Subscript):
+            return self._parents(node)
+        if isinstance(node, ast.Call):
+            return self._call(node)
+        return None
+
+    def _part(self, node: ast.expr) -> str:
+        if isinstance(node, ast.FormattedValue):
+            node = node.value
+        value = self.evaluate(node)
+        return WILD if value is None else value
+
+    def _operation(self, node: ast.BinOp) -> str | None:
+        if isinstance(node.op, ast.Add):
+            return _collapse((self._part(node.left), self._part(node.right)))
+        if isinstance(node.op, ast.Div):
+            left, right = self.evaluate(node.left), self.evaluate(node.right)
+            return None if left is None or right is None else f"{left}/{right}"
+        if isinstance(node.op, ast.Mod):
+            left = self.evaluate(node.left)
+            return None if left is None else _collapse(re.split(r"%(?:\(\w+\))?[srd]", left), WILD)
+        return None
+
+    def _attribute(self, node: ast.Attribute) -> str | None:
+        if node.attr != "parent":
+            return None
+        value = self.evaluate(node.value)
+        return None if value is None else f"{value}/.."
+
+    def _parents(self, node: ast.Subscript) -> str | None:
+        if not (isinstance(node.value, ast.Attribute) and node.value.attr == "parents"):
+            return None
+        value = self.evaluate(node.value.value)
+        index = node.slice.value if isinstance(node.slice, ast.Constant) else None
+        return None if value is None or not isinstance(index, int) else value + "/.." * (index + 1)
+
+    def _call(self, node: ast.Call) -> str | None:
+        full = self.qualified(node.func)
+        last = full.rpartition(".")[2]
+        values = [self.evaluate(item) for item in node.args]
+        if (
+            isinstance(node.func, ast.Attribute)
+            and last in ("resolve", "absolute", "as_posix")
+            and not node.args
+        ):
+            return self.evaluate(node.func.value)
+        if isinstance(node.func, ast.Attribute) and last == "format":
+            text = self.evaluate(node.func.value)
+            return None if text is None else _collapse(re.split(r"\{[^{}]*\}", text), WILD)
+        if last in ("join", "joinpath") and values and ("path" in full or last == "joinpath"):
+            if last == "joinpath" and isinstance(node.func, ast.Attribute):
+                values.insert(0, self.evaluate(node.func.value))
+            return None if None in values else "/".join(value for value in values if value is not None)
+        if not values or values[0] is None:
+            return None
+        if last == "dirname":
+            return f"{values[0]}/.."
+        if last in ("abspath", "realpath", "normpath", "expanduser", "Path", "PurePath", "str", "fspath"):
+            return values[0]
+        return None
+
+    def result(self) -> dict[str, Any]:
+        return {
+            "imports": sorted([name, level, item] for name, level, item in self.imports),
+            "main": sorted([name, level, item] for name, level, item in self.main - self.imports),
+            "named": sorted([name, package] for name, package in self.named),
+            "dotted": sorted(self.dotted),
+            "words": sorted(self.words),
+            "groups": sorted(group for group in self.groups if _GROUP.match(group)),
+            "any_group": self.any_group,
+            "distributions": sorted(self.distributions),
+            "paths": sorted(self.paths),
+            "libraries": sorted(self.libraries),
+            "programs": sorted(self.programs),
+            "exports": sorted(self.exports),
+            "opaque": self.opaque,
+        }
+
+
+def _dotted_name(node: ast.AST) -> str:
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    if isinstance(node, ast.Subscript):
+        return _dotted_name(node.value)
+    parts.append(node.id if isinstance(node, ast.Name) else "")
+    return ".".join(reversed(parts))
+
+
+def _keyword(node: ast.Call, name: str) -> ast.expr | None:
+    return next((item.value for item in node.keywords if item.arg == name), None)
+
+
+def _elements(node: ast.expr) -> list[ast.expr]:
+    return list(node.elts) if isinstance(node, ast.List | ast.Tuple) else []
+
+
+def _strings(node: ast.expr) -> Iterator[str]:
+    for item in ast.walk(node):
+        if isinstance(item, ast.Constant) and isinstance(item.value, str):
+            yield item.value
+
+
+def _texts(values: Iterable[str | None]) -> list[str]:
+    return [value for value in values if value]
+
+
+def _collapse(parts: Iterable[str], between: str = "") -> str | None:
+    text = re.sub(r"\*+", WILD, between.join(parts))
+    return None if text in ("", WILD) else text
+
+
+def _nodes(tree: ast.Module) -> tuple[list[ast.AST], list[ast.AST]]:
+    """All nodes, and those that only run when the source is the program: `if __name__ == "__main__"`."""
+    nodes: list[ast.AST] = []
+    main: list[ast.AST] = []
+    pending: list[tuple[ast.AST, list[ast.AST]]] = [(tree, nodes)]
+    while pending:
+        node, into = pending.pop()
+        into.append(node)
+        if isinstance(node, ast.If) and _is_main(node.test):
+            pending.extend((child, main) for child in node.body)
+            pending.extend((child, into) for child in node.orelse)
+            continue
+        for name in node._fields:
+            value = getattr(node, name, None)
+            if isinstance(value, list):
+                pending.extend((child, into) for child in value if isinstance(child, ast.AST))
+            elif isinstance(value, ast.AST) and value._fields:
+                pending.append((value, into))
+    return nodes, main
+
+
+def _is_main(test: ast.expr) -> bool:
+    return (
+        isinstance(test, ast.Compare)
+        and isinstance(test.left, ast.Name)
+        and test.left.id == "__name__"
+        and len(test.ops) == 1
+        and isinstance(test.ops[0], ast.Eq)
+    )
+
+
+def _scan(tree: ast.Module) -> dict[str, Any]:
+    reader = _Reader()
+    nodes, main = _nodes(tree)
+    for node in (*nodes, *main):
+        reader.learn(node)
+    for node in nodes:
+        reader.collect(node)
+    for node in main:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            reader.main.update(reader.imported(node))
+        else:
+            reader.collect(node)
+    return reader.result()
+
+
+# CPython's own limit of nested brackets. libcst's parser has none, and overflows the stack.
+_NESTING = 200
+
+
+def _too_deep(data: bytes) -> bool:
+    depth = deepest = 0
+    for byte in data:
+        if byte in b"([{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif byte in b")]}":
+            depth -= 1
+    return deepest > _NESTING or any(len(line) > 10_000 for line in data.splitlines())
+
+
+def _newer_syntax(data: bytes) -> dict[str, Any] | None:
+    """Imports and dotted strings of a source whose grammar is newer than the running interpreter's."""
+    if _too_deep(data):
+        return None
+    import libcst
+    from libcst import matchers
+    from libcst.helpers import get_full_name_for_node
+
+    try:
+        module = libcst.parse_module(data)
+    except (libcst.ParserSyntaxError, SyntaxError, ValueError, LookupError, RecursionError):
+        return None
+    reader = _Reader()
+    for found in matchers.findall(
+        module, matchers.Import() | matchers.ImportFrom() | matchers.SimpleString()
+    ):
+        if isinstance(found, libcst.SimpleString):
+            text = found.evaluated_value
+            if isinstance(text, str) and _DOTTED.match(text):
+                reader.dotted.add(text)
+        elif isinstance(found, libcst.Import):
+            reader.imports.update((get_full_name_for_node(item.name) or "", 0, "") for item in found.names)
+        elif isinstance(found, libcst.ImportFrom):
+            name = "" if found.module is None else get_full_name_for_node(found.module) or ""
+            names = (
+                ["*"]
+                if isinstance(found.names, libcst.ImportStar)
+                else [get_full_name_for_node(item.name) or "" for item in found.names]
+            )
+            reader.imports.update((name, len(found.relative), item) for item in names)
+    reader.opaque = any(name in data for name in (b"import_module(", b"__import__(", b"import_string("))
+    return reader.result()
+
+
+def _line_by_line(data: bytes) -> dict[str, Any]:
+    reader = _Reader()
+    for dots, module, names, plain in _IMPORT_LINE.findall(data):
+        for item in plain.decode("ascii", "ignore").split(","):
+            if item.split():
+                reader.imports.add((item.split()[0], 0, ""))
+        for item in names.decode("ascii", "ignore").split(","):
+            if item.split():
+                reader.imports.add((module.decode("ascii", "ignore"), len(dots), item.split()[0]))
+    return reader.result()
+
+
+def read_source(data: bytes) -> dict[str, Any]:
+    """Facts of one source: see `_Reader.result`. Never raises: what cannot be parsed is read by lines."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return _scan(ast.parse(data))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return _newer_syntax(data) or _line_by_line(data)
+
+
+_BYTECODE_NAME = re.compile(rb"[\x5a\x7a\xda\xfa]([\x01-\x7f])")
+
+
+def read_bytecode(data: bytes) -> dict[str, Any]:
+    """Names in a compiled module without its source: every short ASCII text of its marshalled constants.
+
+    Which of them are imports cannot be told without running that version's unmarshaller, so all of them are
+    candidates (Python/marshal.c: type codes `z`, `Z`, with or without FLAG_REF, then one byte of length).
+    """
+    reader = _Reader()
+    for match in _BYTECODE_NAME.finditer(data):
+        text = data[match.end() : match.end() + match[1][0]]
+        if len(text) == match[1][0] and re.fullmatch(rb"[A-Za-z_][\w.]*", text):
+            reader.imports.add((text.decode(), 0, ""))
+            reader.imports.add((text.decode(), 1, ""))
+    return reader.result()
+
+
+_C_NAME = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
+
+
+def read_extension(data: bytes) -> list[str]:
+    """Names that an extension module may import: the C strings of one that calls PyImport_Import…"""
+    if b"PyImport_Import" not in data and b"PyImport_GetModule" not in data:
+        return []
+    names = {text for text in data.split(b"\0") if 1 < len(text) < 80}
+    return sorted(text.decode() for text in names if _C_NAME.fullmatch(text))
+
+
+_SHEBANG = re.compile(rb"\A#!\s*(?:\S*/env\s+(?:-\S+\s+)*)?(\S*(?:python|pypy)[\d.]*t?)(?:\s|\Z)")
+_TRAMPOLINE = re.compile(rb"\A#!/bin/sh\n'''exec' \"?([^\n\"]*?(?:python|pypy)[\d.]*t?)\"? ")
+
+
+def read_shebang(data: bytes) -> str | None:
+    """The interpreter in the head of a Python script: a path, or a name for `env` to find; None for any other
+    file. `/bin/sh` over an `exec` of it counts as well (pip writes that where the path is long)."""
+    match = _SHEBANG.match(data) or _TRAMPOLINE.match(data)
+    return match[1].decode("utf-8", "surrogateescape") if match else None
+
+
+_MODULE_OPTION = re.compile(rb"(?:\A|\s)-m[ \t]*([A-Za-z_][\w.]*)")
+_CONFIG_NAME = re.compile(rb"(?<![\w./@-])[A-Za-z_]\w*(?:[.:][A-Za-z_]\w*)+(?![\w/@-])")
+
+
+def read_config_words(data: bytes) -> dict[str, list[str]]:
+    """Names in a text that configures or starts a program (logging, Celery, Gunicorn, supervisor, a shell
+    script): `modules` of `-m` options, `dotted` candidates for imports."""
+    if b"\0" in data:
+        return {"modules": [], "dotted": []}
+    return {
+        "modules": sorted({match.decode() for match in _MODULE_OPTION.findall(data)}),
+        "dotted": sorted({match.decode() for match in _CONFIG_NAME.findall(data) if len(match) < 200}),
+    }
+
+
+def _extractor(name: str, function: Callable[[bytes], Any], limit: int | None = None) -> Extractor:
+    return Extractor(f"python.{name}", 1, function, limit)
+
+
+SOURCE = _extractor("source", read_source)
+BYTECODE = _extractor("bytecode", read_bytecode)
+EXTENSION = _extractor("extension", read_extension)
+SHEBANG = _extractor("shebang", read_shebang, 256)
+CONFIG_WORDS = _extractor("config_words", read_config_words, 1 << 18)

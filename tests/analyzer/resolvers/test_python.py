@@ -1,0 +1,516 @@
+"""Python's import system over made trees. Values are CPython's (`-X importtime`, `-v`, `site`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import permutations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analyzer.evidence import Evidence
+from analyzer.image import ImageConfig
+from analyzer.resolvers.closure import Closure, close
+from analyzer.resolvers.python import Python
+from analyzer.resolvers.python_source import read_bytecode, read_extension, read_shebang, read_source
+from tests.imagefs import File, Link, Node, view_of
+
+STDLIB = "/usr/lib/python3.11"
+SITE = "/usr/local/lib/python3.11/dist-packages"
+ABI = "cpython-311-x86_64-linux-gnu"
+
+# The least that an interpreter is found by: its program and the landmark of its library.
+BASE: dict[str, Node] = {
+    "/usr/bin/python3.11": File(b"\x7fELF", 0o755),
+    "/usr/bin/python3": Link("python3.11"),
+    f"{STDLIB}/os.py": "",
+    f"{STDLIB}/site.py": "",
+    f"{STDLIB}/encodings/__init__.py": "",
+    f"{STDLIB}/encodings/cp037.py": "",
+    f"{STDLIB}/json/__init__.py": "from .decoder import JSONDecoder",
+    f"{STDLIB}/json/decoder.py": "import re",
+    f"{STDLIB}/json/tool.py": "",
+    f"{STDLIB}/re.py": "",
+    f"{STDLIB}/lib-dynload/_ssl.{ABI}.so": b"\x7fELF",
+    f"{STDLIB}/test/__init__.py": "",
+    f"{STDLIB}/test/support.py": "",
+}
+
+
+def installed(name: str, version: str, *files: str, requires: str = "", points: str = "") -> dict[str, Node]:
+    """A distribution's dist-info with a RECORD of the files."""
+    info = f"{SITE}/{name}-{version}.dist-info"
+    tree: dict[str, Node] = {
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\n{requires}\n\ntext",
+        f"{info}/RECORD": "".join(f"{file},,\n" for file in files),
+    }
+    if points:
+        tree[f"{info}/entry_points.txt"] = points
+    return tree
+
+
+@dataclass(frozen=True)
+class Case:
+    tree: Mapping[str, Node]
+    kept: tuple[str, ...] = ()  # below SITE or absolute
+    gone: tuple[str, ...] = ()
+    roots: tuple[str, ...] = ("/app/main.py",)
+    config: ImageConfig = field(default_factory=ImageConfig)
+
+
+def absolute(path: str) -> str:
+    return path if path.startswith("/") else f"{SITE}/{path}"
+
+
+def closed(case: Case, roots: tuple[str, ...] | None = None) -> Closure:
+    tree = {**BASE, **{absolute(path): node for path, node in case.tree.items()}}
+    places = ("/usr/bin/python3", *case.roots) if roots is None else roots
+    evidence = [Evidence(path, "traced", "run", "opened") for path in places]
+    return close(view_of(tree, config=case.config), evidence, [Python()])
+
+
+CASES: dict[str, Case] = {
+    "an import inside a function": Case(
+        {"/app/main.py": "def f():\n    import json\n"},
+        kept=(f"{STDLIB}/json/__init__.py", f"{STDLIB}/json/decoder.py", f"{STDLIB}/re.py"),
+        gone=(f"{STDLIB}/json/tool.py",),
+    ),
+    "both branches of a try": Case(
+        {"/app/main.py": "try:\n    import a\nexcept ImportError:\n    import b\n", "a.py": "", "b.py": ""},
+        kept=("a.py", "b.py"),
+    ),
+    "from a package takes a submodule": Case(
+        {"/app/main.py": "from json import tool, loads\n"}, kept=(f"{STDLIB}/json/tool.py",)
+    ),
+    "relative import two levels up": Case(
+        {
+            "/app/main.py": "import pkg.sub.leaf",
+            "/app/pkg/__init__.py": "",
+            "/app/pkg/other.py": "",
+            "/app/pkg/sub/__init__.py": "",
+            "/app/pkg/sub/leaf.py": "from ..other import x",
+        },
+        kept=("/app/pkg/other.py", "/app/pkg/sub/__init__.py"),
+    ),
+    "every encoding, for a codec is looked up by name": Case(
+        {"/app/main.py": ""}, kept=(f"{STDLIB}/encodings/cp037.py",)
+    ),
+    "the test package is not brought in by a word": Case(
+        {"/app/main.py": "x = 'test.support'"}, gone=(f"{STDLIB}/test/__init__.py",)
+    ),
+    "the test package is when it is imported": Case(
+        {"/app/main.py": "from test import support"}, kept=(f"{STDLIB}/test/support.py",)
+    ),
+    "an extension module of this version, none of another": Case(
+        {
+            "/app/main.py": "import fast, _ssl",
+            f"fast.{ABI}.so": b"\x7fELF",
+            "fast.cpython-312-x86_64-linux-gnu.so": b"\x7fELF",
+        },
+        kept=(f"fast.{ABI}.so", f"{STDLIB}/lib-dynload/_ssl.{ABI}.so"),
+        gone=("fast.cpython-312-x86_64-linux-gnu.so",),
+    ),
+    "an extension module imports by a C string": Case(
+        {"/app/main.py": "import fast", "fast.abi3.so": b"\x7fELF\0PyImport_ImportModule\0json.tool\0"},
+        kept=(f"{STDLIB}/json/tool.py",),
+    ),
+    "bytecode goes with its source": Case(
+        {
+            "/app/main.py": "import a",
+            "a.py": "",
+            "__pycache__/a.cpython-311.pyc": b"",
+            "__pycache__/b.cpython-311.pyc": b"",
+        },
+        kept=("__pycache__/a.cpython-311.pyc",),
+        gone=("__pycache__/b.cpython-311.pyc",),
+    ),
+    "a sourceless module": Case(
+        {"/app/main.py": "import a", "a.pyc": b"\xda\x04json", "json.pyc": b""},
+        kept=("a.pyc", f"{STDLIB}/json/__init__.py"),
+    ),
+    "a namespace package over two directories": Case(
+        {
+            "/app/main.py": "import ns.one, ns.two",
+            "ns/one.py": "",
+            "/usr/lib/python3/dist-packages/ns/two.py": "",
+        },
+        kept=("ns/one.py", "/usr/lib/python3/dist-packages/ns/two.py"),
+    ),
+    "import_module with a constant": Case(
+        {"/app/main.py": "import importlib as il\nil.import_module('json.tool')\n"},
+        kept=(f"{STDLIB}/json/tool.py",),
+    ),
+    "import_module with a constant part": Case(
+        {
+            "/app/main.py": "from importlib import import_module\nimport_module(f'plug.{n}_backend')\n",
+            "plug/__init__.py": "",
+            "plug/sql_backend.py": "import json",
+        },
+        kept=("plug/sql_backend.py", f"{STDLIB}/json/__init__.py"),
+    ),
+    "import_module relative to a named package": Case(
+        {
+            "/app/main.py": "import importlib\nimportlib.import_module('.x', package='pkg')",
+            "/app/pkg/__init__.py": "",
+            "/app/pkg/x.py": "import json",
+        },
+        kept=("/app/pkg/x.py", f"{STDLIB}/json/__init__.py"),
+    ),
+    "__import__ with a format": Case(
+        {"/app/main.py": "__import__('json.%s' % name)"}, kept=(f"{STDLIB}/json/tool.py",)
+    ),
+    "a distribution whole, its test suite left out": Case(
+        {
+            "/app/main.py": "import dist",
+            "dist/__init__.py": "",
+            "dist/data/bundle.pem": "",
+            "dist/lazy.py": "",
+            "dist/tests/test_it.py": "",
+            "/usr/local/bin/dist": "",
+            **installed(
+                "dist", "1.0", "dist/__init__.py", "dist/lazy.py", "dist/data/bundle.pem",
+                "dist/tests/test_it.py", "../../../bin/dist", "dist-1.0.dist-info/METADATA",
+            ),
+        },
+        kept=("dist/lazy.py", "dist/data/bundle.pem", "dist-1.0.dist-info/METADATA"),
+        gone=("dist/tests/test_it.py", "/usr/local/bin/dist"),
+    ),
+    "a distribution that the reached one requires": Case(
+        {
+            "/app/main.py": "import dist",
+            "dist.py": "",
+            "zones/Europe": "",
+            "extra.py": "",
+            **installed(
+                "dist", "1.0", "dist.py",
+                requires="Requires-Dist: Zone.Data (>=1)\nRequires-Dist: extra; extra == 'x'",
+            ),
+            **installed("zone_data", "1", "zones/Europe"),
+            **installed("extra", "1", "extra.py"),
+        },
+        kept=("zones/Europe",),
+        gone=("extra.py",),
+    ),
+    "a passive module of a distribution does not reach another": Case(
+        {
+            "/app/main.py": "import dist",
+            "dist/__init__.py": "",
+            "dist/build.py": "import other",
+            "other.py": "",
+            **installed("dist", "1.0", "dist/__init__.py", "dist/build.py"),
+            **installed("other", "1.0", "other.py"),
+        },
+        kept=("dist/build.py",),
+        gone=("other.py",),
+    ),
+    "it does when the distribution imports by computed names": Case(
+        {
+            "/app/main.py": "import dist",
+            "dist/__init__.py": "from importlib import import_module\nimport_module(name)",
+            "dist/build.py": "import other",
+            "other.py": "",
+            **installed("dist", "1.0", "dist/__init__.py", "dist/build.py"),
+            **installed("other", "1.0", "other.py"),
+        },
+        kept=("other.py",),
+    ),
+    "entry points by group": Case(
+        {
+            "/app/main.py": "from importlib.metadata import entry_points\nentry_points(group='app.plugins')",
+            "plug.py": "import json",
+            "tool.py": "",
+            **installed("plug", "1.0", "plug.py", points="[app.plugins]\none = plug:main\n"),
+            **installed("tool", "1.0", "tool.py", points="[console_scripts]\ntool = tool:main\n"),
+        },
+        kept=("plug.py", f"{STDLIB}/json/__init__.py", "plug-1.0.dist-info/entry_points.txt"),
+        gone=("tool.py",),
+    ),
+    "metadata asked for by name": Case(
+        {
+            "/app/main.py": "from importlib.metadata import version\nversion('Some_Name')",
+            **installed("some.name", "1.0", "some.py", "some.name-1.0.dist-info/METADATA"),
+        },
+        kept=("some.name-1.0.dist-info/METADATA",),
+    ),
+    "an egg's top level": Case(
+        {
+            "/app/main.py": "import old",
+            "old/__init__.py": "",
+            "old/data.txt": "",
+            "Old-1.0.egg-info/top_level.txt": "old\n",
+            "Old-1.0.egg-info/PKG-INFO": "Name: Old\n",
+        },
+        kept=("old/data.txt", "Old-1.0.egg-info/PKG-INFO"),
+    ),
+    "a .pth file adds a directory and imports a module": Case(
+        {
+            "/app/main.py": "import far",
+            "far.pth": "/opt/far\nimport hook; hook.install()\n",
+            "hook.py": "import json",
+            "/opt/far/far.py": "",
+        },
+        kept=("far.pth", "hook.py", "/opt/far/far.py", f"{STDLIB}/json/__init__.py"),
+    ),
+    "setuptools stays away when only its start-up hook runs": Case(
+        {
+            "/app/main.py": "",
+            "distutils-precedence.pth": "import os; enabled and __import__('_distutils_hack')",
+            "_distutils_hack/__init__.py": "def f():\n    import_module('setuptools._distutils')",
+            "setuptools/__init__.py": "",
+            "setuptools/_distutils/__init__.py": "",
+            **installed(
+                "setuptools", "65.0", "_distutils_hack/__init__.py", "setuptools/__init__.py",
+                "setuptools/_distutils/__init__.py",
+            ),
+        },
+        kept=("_distutils_hack/__init__.py",),
+        gone=("setuptools/__init__.py",),
+    ),
+    "setuptools comes with distutils, which it replaces": Case(
+        {
+            "/app/main.py": "import distutils.version",
+            "setuptools/__init__.py": "",
+            "setuptools/_distutils/__init__.py": "",
+            **installed("setuptools", "65.0", "setuptools/__init__.py", "setuptools/_distutils/__init__.py"),
+        },
+        kept=("setuptools/__init__.py", "setuptools/_distutils/__init__.py"),
+    ),
+    "an editable install's finder": Case(
+        {
+            "/app/main.py": "import mine",
+            "__editable__.mine-1.pth": "import __editable___mine_finder; __editable___mine_finder.install()",
+            "__editable___mine_finder.py": "MAPPING = {'mine': '/src/mine'}",
+            "/src/mine/__init__.py": "import json",
+        },
+        kept=("/src/mine/__init__.py", f"{STDLIB}/json/__init__.py", "__editable___mine_finder.py"),
+    ),
+    "a virtual environment and its base": Case(
+        {
+            "/venv/pyvenv.cfg": "home = /usr/bin\nversion = 3.11.2\ninclude-system-site-packages = false\n",
+            "/venv/bin/python": Link("/usr/bin/python3"),
+            "/venv/lib/python3.11/site-packages/a.py": "import json",
+            "a.py": "",
+            "/app/main.py": "import a",
+        },
+        roots=("/app/main.py", "/venv/bin/python"),
+        kept=("/venv/pyvenv.cfg", "/venv/lib/python3.11/site-packages/a.py", f"{STDLIB}/json/__init__.py"),
+        gone=("a.py",),
+    ),
+    "the base's own packages when a script names it": Case(
+        {
+            "/venv/pyvenv.cfg": "home = /usr/bin\nversion = 3.11.2\n",
+            "/venv/bin/python": Link("/usr/bin/python3"),
+            "/app/main.py": "#!/usr/bin/python3\nimport a",
+            "a.py": "",
+        },
+        roots=("/app/main.py", "/venv/bin/python"),
+        kept=("a.py",),
+    ),
+    "module:attribute of a command": Case(
+        {"/srv/shop/wsgi.py": "import json", "/srv/shop/__init__.py": ""},
+        config=ImageConfig(workdir="/srv", cmd=("gunicorn", "-b", ":80", "shop.wsgi:app")),
+        roots=(),
+        kept=("/srv/shop/wsgi.py", f"{STDLIB}/json/__init__.py"),
+    ),
+    "-m in a shell-form command": Case(
+        {"/srv/tool/__main__.py": "import json", "/srv/tool/__init__.py": ""},
+        config=ImageConfig(workdir="/srv", cmd=("/bin/sh", "-c", "exec python3 -m tool --fast")),
+        roots=(),
+        kept=("/srv/tool/__main__.py", f"{STDLIB}/json/__init__.py"),
+    ),
+    "-m in a kept shell script": Case(
+        {"/srv/run.sh": "#!/bin/sh\nexec python3 -m json.tool\n"},
+        roots=("/srv/run.sh",),
+        kept=(f"{STDLIB}/json/tool.py",),
+    ),
+    "PYTHONPATH": Case(
+        {"/deps/x.py": "", "/app/main.py": "import x"},
+        config=ImageConfig(env=(("PYTHONPATH", "/deps"),)),
+        kept=("/deps/x.py",),
+    ),
+    "a path that the source adds beside itself": Case(
+        {
+            "/app/bin/main.py": (
+                "import os, sys\nhere = os.path.dirname(__file__)\n"
+                "sys.path.insert(0, os.path.join(here, '..', 'lib'))\nimport x"
+            ),
+            "/app/lib/x.py": "",
+        },
+        roots=("/app/bin/main.py",),
+        kept=("/app/lib/x.py",),
+    ),
+    "a path that the source adds with pathlib": Case(
+        {
+            "/app/bin/main.py": (
+                "import sys\nfrom pathlib import Path\n"
+                "sys.path.append(str(Path(__file__).resolve().parent.parent / 'lib'))\nimport x"
+            ),
+            "/app/lib/x.py": "",
+        },
+        roots=("/app/bin/main.py",),
+        kept=("/app/lib/x.py",),
+    ),
+    "settings by dotted name and by word": Case(
+        {
+            "/app/main.py": "INSTALLED_APPS = ['cors', 'big.contrib.auth']\nX = 'log.json.Formatter'",
+            "cors/__init__.py": "",
+            "cors/apps.py": "",
+            "big/__init__.py": "",
+            "big/contrib/__init__.py": "",
+            "big/contrib/auth/__init__.py": "",
+            "log/__init__.py": "",
+            "log/json.py": "",
+        },
+        kept=("cors/__init__.py", "cors/apps.py", "big/contrib/auth/__init__.py", "log/json.py"),
+    ),
+    "a class that a logging configuration names": Case(
+        {"/app/logging.yaml": "class: log.json.Formatter\n", "log/__init__.py": "", "log/json.py": ""},
+        roots=("/app/logging.yaml",),
+        kept=("log/json.py",),
+    ),
+    "a console script": Case(
+        {
+            "/usr/local/bin/serve": File("#!/usr/bin/python3\nfrom srv.cli import main\n", 0o755),
+            "srv/__init__.py": "",
+            "srv/cli.py": "",
+        },
+        roots=("/usr/local/bin/serve",),
+        kept=("srv/cli.py",),
+    ),
+    "a library opened by name": Case(
+        {"/app/main.py": "import ctypes\nctypes.CDLL('libm.so.6')", "/usr/lib/libm.so.6": b"\x7fELF"},
+        kept=("/usr/lib/libm.so.6",),
+    ),
+    "a program that the source starts": Case(
+        {
+            "/app/main.py": "import subprocess\nsubprocess.run(['convert', 'a', 'b'])",
+            "/usr/bin/convert": File(b"\x7fELF", 0o755),
+        },
+        config=ImageConfig(env=(("PATH", "/usr/bin"),)),
+        kept=("/usr/bin/convert",),
+    ),
+    "syntax newer than the running interpreter's": Case(
+        {"/app/main.py": "type X = int\ndef f[T](a: T): return f'{', '.join(['a'])}'\nimport json\n"},
+        kept=(f"{STDLIB}/json/__init__.py",),
+    ),
+    "a source of Python 2": Case(
+        {"/app/main.py": "print 'x'\nimport json, re\n"}, kept=(f"{STDLIB}/json/__init__.py",)
+    ),
+    "help() is for people": Case(
+        {
+            "/app/main.py": "",
+            f"{STDLIB}/_sitebuiltins.py": "def f():\n    import pydoc",
+            f"{STDLIB}/pydoc.py": "",
+        },
+        kept=(f"{STDLIB}/_sitebuiltins.py",),
+        gone=(f"{STDLIB}/pydoc.py",),
+    ),
+    "the main part of a standard module that -m runs": Case(
+        {f"{STDLIB}/serve.py": "if __name__ == '__main__':\n    import json\n"},
+        config=ImageConfig(cmd=("python3", "-m", "serve")),
+        roots=(),
+        kept=(f"{STDLIB}/json/__init__.py",),
+    ),
+    "and not when it is only imported": Case(
+        {
+            "/app/main.py": "import serve",
+            f"{STDLIB}/serve.py": "if __name__ == '__main__':\n    import json\n",
+        },
+        kept=(f"{STDLIB}/serve.py",),
+        gone=(f"{STDLIB}/json/__init__.py",),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_reaches(name: str) -> None:
+    case = CASES[name]
+    kept = closed(case).evidence.keys()
+    assert [path for path in case.kept if absolute(path) not in kept] == []
+    assert [path for path in case.gone if absolute(path) in kept] == []
+
+
+def test_answers_for_the_directories_that_its_finder_lists() -> None:
+    answers = {item.directory for item in closed(CASES["an import inside a function"]).answers}
+    assert {STDLIB, f"{STDLIB}/json", f"{STDLIB}/lib-dynload"} <= answers
+    assert "/app" not in answers
+
+
+def test_says_what_it_cannot_follow() -> None:
+    case = Case({"/app/main.py": "import importlib\nimportlib.import_module(name)"})
+    assert [item.path for item in closed(case).unresolved] == ["/app/main.py"]
+
+
+TREE = {
+    "/app/main.py": "import dist, json\nfrom importlib import import_module\nimport_module('plug.' + x)",
+    "/app/other.py": "import re, tool",
+    "dist/__init__.py": "from . import a",
+    "dist/a.py": "",
+    "dist/b.py": "import tool",
+    "tool.py": "",
+    "plug/__init__.py": "",
+    "plug/x.py": "__import__(name)",
+    "/venv/pyvenv.cfg": "home = /usr/bin\nversion = 3.11.2\n",
+    "/venv/bin/python": Link("/usr/bin/python3"),
+    "/venv/lib/python3.11/site-packages/tool.py": "",
+    **installed("dist", "1.0", "dist/__init__.py", "dist/a.py", "dist/b.py"),
+    **installed("tool", "1.0", "tool.py"),
+}
+ROOTS = ("/usr/bin/python3", "/venv/bin/python", "/app/main.py", "/app/other.py", f"{SITE}/plug/x.py")
+
+
+@given(st.sets(st.sampled_from(ROOTS)), st.sets(st.sampled_from(ROOTS)))
+@settings(max_examples=40, deadline=None)
+def test_more_roots_never_keep_less(some: set[str], more: set[str]) -> None:
+    case = Case(TREE)
+    less = closed(case, tuple(sorted(some))).evidence.keys()
+    assert less <= closed(case, tuple(sorted(some | more))).evidence.keys()
+
+
+def test_the_order_of_arrival_makes_no_difference() -> None:
+    tree = {**BASE, **{absolute(path): node for path, node in TREE.items()}}
+    results = []
+    for order in permutations(ROOTS[:4]):
+        resolver, view = Python(), view_of(tree)
+        kept: dict[str, list[Evidence]] = {}
+        pending = list(order)
+        while pending:
+            path = pending.pop(0)
+            if path in kept:
+                continue
+            kept[path] = []
+            if path in ROOTS:
+                kept[path].append(Evidence(path, "traced", "run", "opened"))
+            for item in resolver.resolve(view, [path], kept):
+                if isinstance(item, Evidence) and view.fs.get(item.path) is not None:
+                    pending.append(item.path)
+                    pending.extend(view.fs.resolve(item.path).via)
+        results.append(frozenset(kept))
+    assert len(set(results)) == 1
+
+
+@pytest.mark.parametrize("data", [b"\xff\xfe\0", b"(" * 5000, b"\0", b"def", b"# coding: klingon\n", b""])
+def test_readers_take_any_bytes(data: bytes) -> None:
+    assert read_source(data)["opaque"] is False
+    assert read_bytecode(data)["named"] == []
+    assert read_extension(data) == []
+    assert read_shebang(data) is None
+
+
+@pytest.mark.parametrize(
+    ("line", "interpreter"),
+    [
+        ("#!/usr/bin/env python3\n", "python3"),
+        ("#!/usr/bin/env -S python3 -u\n", "python3"),
+        ("#! /opt/venv/bin/python\n", "/opt/venv/bin/python"),
+        (
+            "#!/bin/sh\n'''exec' \"/opt/my venv/bin/python3\" \"$0\" \"$@\"\n' '''\n",
+            "/opt/my venv/bin/python3",
+        ),
+        ("#!/bin/sh\necho python\n", None),
+    ],
+)
+def test_shebang(line: str, interpreter: str | None) -> None:
+    assert read_shebang(line.encode()) == interpreter
