@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
 
-from analyzer.engines.interface import Engine
+from analyzer.asking import NeverReadyError, answer_of, ask
+from analyzer.comparison import differences, stable
+from analyzer.engines.interface import ContainerRequest, Engine
+from analyzer.errors import ScratchifyError
 from analyzer.filesystem import Filesystem
 from analyzer.image import ImageConfig
-from analyzer.probes import Probe
-from analyzer.recording import Access, Outcome, Program
-from analyzer.tracers.interface import Tracer
+from analyzer.probes import Probe, RunProbe, default_probes, ports_of
+from analyzer.process import Completed
+from analyzer.recording import Access, Answer, Outcome, Program
+from analyzer.redaction import secrets_among
+from analyzer.signals import is_deaf
+from analyzer.tracers.interface import Traced, Tracer
+
+# The engine's own patience before it kills.
+_STOP = 10.0
+_LOG_LINES = 20
+_FAILED = -1
+_MAIN_LOG = "main"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +62,13 @@ class Difference:
 
 @dataclass(slots=True)
 class Observation:
-    """What one run showed. `outcomes` are in the probes' order."""
+    """What one run showed. `probes` and `outcomes` go together, in the order in which they were asked for."""
 
     accesses: set[Access] = field(default_factory=set)
     programs: set[Program] = field(default_factory=set)
     ports: set[str] = field(default_factory=set)
     written: set[str] = field(default_factory=set)
+    probes: list[Probe] = field(default_factory=list)  # as asked: the default ones spelled out
     outcomes: list[Outcome] = field(default_factory=list)
     differences: list[Difference] = field(default_factory=list)  # only against `expected`
     lost: list[str] = field(default_factory=list)
@@ -56,6 +76,102 @@ class Observation:
     keep_rights: bool = False  # the run had to be made in the slower way that keeps programs' rights
     exit_code: int | None = None  # of the main container; None when only `run` probes were asked
     log: str = ""  # the end of the main container's output
+    waited: float = 0.0  # seconds, the longest that a probe took
+
+
+@dataclass(slots=True)
+class _Round:
+    """Every probe asked once, in fresh containers. `failure` is why it was cut short."""
+
+    asked: dict[int, tuple[Probe, Answer]] = field(default_factory=dict)  # by the probe's place
+    traced: list[Traced] = field(default_factory=list)
+    failure: ScratchifyError | None = None
+    ended: bool = False  # the main container ended by itself
+    exit_code: int | None = None
+    log: str = ""
+    waited: float = 0.0
+
+
+@dataclass(slots=True)
+class _Stage:
+    """What all containers of an observation share."""
+
+    engine: Engine
+    tracer: Tracer
+    subject: Subject
+    settings: RunSettings
+    payload: Path
+    given_up: threading.Event = field(default_factory=threading.Event)
+    containers: set[str] = field(default_factory=set)
+
+    def watched(self, command: Sequence[str], label: str) -> list[str]:
+        variables = dict(self.subject.config.env)
+        return self.tracer.wrap(command, label, variables, keep_rights=self.settings.keep_rights)
+
+    def give_up(self) -> None:
+        """End every run of this observation: their containers go, and what waits for them sees it."""
+        self.given_up.set()
+        for container in list(self.containers):
+            self.engine.remove(container)
+
+    @contextmanager
+    def container(self, command: Sequence[str], ports: Sequence[int] = ()) -> Iterator[str]:
+        """A container that will run a command watched, created and equipped; removed at the end."""
+        watched = self.watched(command, _MAIN_LOG)
+        request = ContainerRequest(
+            image=self.subject.image,
+            entrypoint=watched[:1],
+            command=watched[1:],
+            publish=tuple(f"127.0.0.1::{port}/tcp" for port in ports),
+            capabilities=self.tracer.capabilities,
+            environment=self.tracer.environment(dict(self.subject.config.env)),
+            healthcheck=False,
+            options=self.settings.options,
+        )
+        name = self.engine.create(request)
+        self.containers.add(name)
+        try:
+            self.engine.copy_in(name, self.payload)
+            if self.given_up.is_set():
+                raise ScratchifyError("the run was given up")
+            yield name
+        finally:
+            self.containers.discard(name)
+            self.engine.remove(name)
+
+
+@dataclass(slots=True)
+class _Main:
+    """The image's own command at work, as probes see it (asking.Container)."""
+
+    stage: _Stage
+    name: str
+    _ports: dict[int, int] = field(default_factory=dict)
+    _commands: int = 0
+
+    def published(self) -> Mapping[int, int]:
+        if not self._ports:
+            ports = self.stage.engine.ports(self.name)
+            self._ports = {int(port.partition("/")[0]): host for port, host in ports.items()}
+        return self._ports
+
+    def port(self, number: int) -> int:
+        """A container on the host's network publishes nothing: its ports are the host's."""
+        return self.published().get(number, number)
+
+    def execute(self, command: Sequence[str], timeout: float) -> Completed:
+        self._commands += 1
+        watched = self.stage.watched(command, f"exec-{self._commands}")
+        return self.stage.engine.exec(self.name, watched, timeout=timeout)
+
+    def ended(self) -> str:
+        if self.stage.given_up.is_set():
+            raise ScratchifyError("the run was given up")
+        state = self.stage.engine.state(self.name)
+        if state.get("Running") or state.get("Status") in ("created", "restarting"):
+            return ""
+        memory = ", out of memory," if state.get("OOMKilled") else ""
+        return f"the container ended with exit code {state.get('ExitCode')}{memory}"
 
 
 def observe(
@@ -70,9 +186,217 @@ def observe(
 ) -> Observation:
     """Run an image watched and probe it.
 
-    Without `expected` this is the original: every probe is asked twice, one that fails raises
-    ScratchifyError, and with no probes the default ones are made. With `expected`, the outcomes on the
-    original, the probes are asked once and what differs is in `differences`; a container that does not get
-    ready is a difference too, not an error. Containers are removed on every way out.
+    Without `expected` this is the original: it is run twice, every probe asked once in each run; one that
+    fails raises ScratchifyError, and with no probes the default ones are made. With `expected`, the outcomes
+    of these probes on the original, the image is run once and what differs is in `differences`; a container
+    that does not get ready is a difference too, not an error. Containers are removed on every way out.
     """
-    raise NotImplementedError
+    times = 2 if expected is None else 1
+    chosen = list(probes) or default_probes(subject.config)
+    rounds = _rounds(engine, tracer, subject, chosen, settings, times)
+    if not settings.keep_rights and _ran_with_rights(rounds, subject.fs):
+        say("the run used a program with rights of its own: once more, so that it keeps them")
+        settings = replace(settings, keep_rights=True)
+        rounds = _rounds(engine, tracer, subject, chosen, settings, times)
+    if not probes and all(done.ended and done.exit_code == 0 for done in rounds):
+        # A command that ends by itself is a tool: what it does is its answer.
+        chosen = [RunProbe("run")]
+        rounds = _rounds(engine, tracer, subject, chosen, settings, times)
+    if expected is None:
+        outcomes = _original_outcomes(rounds)
+        return _observation(rounds, settings, outcomes, [])
+    outcomes = [Outcome(asked.text, answer) for asked, answer in _in_order(rounds[0])]
+    differing = _differences(chosen, rounds[0], expected, secrets_among(subject.config.env))
+    return _observation(rounds, settings, outcomes, differing)
+
+
+def _rounds(
+    engine: Engine,
+    tracer: Tracer,
+    subject: Subject,
+    probes: Sequence[Probe],
+    settings: RunSettings,
+    times: int,
+) -> list[_Round]:
+    """The rounds, side by side unless options of the user's may tie them to one place (a port, a volume)."""
+    with tempfile.TemporaryDirectory(prefix="scratchify-") as folder:
+        payload = tracer.payload(Path(folder), keep_rights=settings.keep_rights)
+        stage = _Stage(engine, tracer, subject, settings, payload)
+        if times == 1 or settings.options:
+            return [_round(stage, probes) for _ in range(times)]
+        with ThreadPoolExecutor(times) as pool:
+            waiting = [pool.submit(_round, stage, probes) for _ in range(times)]
+            try:
+                return [future.result() for future in waiting]
+            except BaseException:
+                stage.give_up()
+                raise
+
+
+def _round(stage: _Stage, probes: Sequence[Probe]) -> _Round:
+    """One round; what goes wrong in it is kept as its failure."""
+    done = _Round()
+    try:
+        inside = {place: probe for place, probe in enumerate(probes) if not isinstance(probe, RunProbe)}
+        if inside:
+            _ask_inside(stage, inside, done)
+        for place, probe in enumerate(probes):
+            if isinstance(probe, RunProbe):
+                begun = time.monotonic()
+                done.asked[place] = (probe, _ask_run(stage, probe, done))
+                done.waited = max(done.waited, time.monotonic() - begun)
+    except ScratchifyError as error:
+        done.failure = error
+    return done
+
+
+def _ask_inside(stage: _Stage, probes: Mapping[int, Probe], done: _Round) -> None:
+    """Start the image's own command and ask the probes that want it running."""
+    engine = stage.engine
+    exposed = {int(port.partition("/")[0]) for port in stage.subject.config.exposed if "/udp" not in port}
+    ports = sorted(exposed | set(ports_of(probes.values())))
+    with stage.container(_command(stage.subject.config, ()), ports) as name:
+        main = _Main(stage, name)
+        engine.start(name)
+        for place, probe in probes.items():
+            begun = time.monotonic()
+            try:
+                done.asked[place] = ask(probe, main, stage.settings.timeout)
+            except NeverReadyError as error:
+                done.asked[place] = (probe, Answer(passed=False, status=_FAILED, error=error.message))
+                break
+            finally:
+                done.waited = max(done.waited, time.monotonic() - begun)
+        done.ended = bool(main.ended())
+        engine.stop(name, _patience(engine.state(name), name, stage.subject.config.stop_signal))
+        done.exit_code = engine.state(name).get("ExitCode")
+        done.log = _end_of_log(*engine.logs(name))
+        done.traced.append(_collect(stage, name, done.log))
+
+
+def _patience(state: Mapping[str, Any], container: str, stop_signal: str) -> float:
+    """Seconds to wait for the stop signal to work: none where it is sure to have no effect."""
+    return 0 if is_deaf(int(state.get("Pid") or 0), stop_signal or "SIGTERM", container) else _STOP
+
+
+def _ask_run(stage: _Stage, probe: RunProbe, done: _Round) -> Answer:
+    """A container of its own that runs to its end."""
+    engine = stage.engine
+    with stage.container(_command(stage.subject.config, probe.arguments)) as name:
+        engine.start(name)
+        try:
+            code = engine.wait(name, stage.settings.timeout)
+        except ScratchifyError as error:
+            return Answer(passed=False, status=_FAILED, error=error.message)
+        stdout, stderr = engine.logs(name)
+        done.traced.append(_collect(stage, name, _end_of_log(stdout, stderr)))
+        return answer_of(Completed((), code, stdout, stderr))
+
+
+def _command(config: ImageConfig, arguments: Sequence[str]) -> list[str]:
+    """Entrypoint and arguments, the image's own command in their place where there are none."""
+    words = [*(config.entrypoint or ()), *(arguments or config.cmd or ())]
+    if not words:
+        raise ScratchifyError(
+            "the image has neither entrypoint nor command: there is nothing to run",
+            hint="give it a CMD, or probe it with `run COMMAND…`",
+        )
+    return words
+
+
+def _collect(stage: _Stage, container: str, log: str) -> Traced:
+    """What the tracer saw in a container that has ended."""
+    refused = stage.tracer.refusal(log)
+    if refused:
+        raise ScratchifyError(
+            f"the container may not be traced: {refused}",
+            hint="allow it with --run-opt=--security-opt=seccomp=unconfined; on the engine's machine"
+            " kernel.yama.ptrace_scope must be under 3",
+        )
+    with tempfile.TemporaryDirectory(prefix="scratchify-") as folder:
+        archive = Path(folder) / "logs.tar"
+        stage.engine.copy_out(container, stage.tracer.logs, archive)
+        workdir = stage.subject.config.workdir or "/"
+        try:
+            return stage.tracer.collect(archive, workdir, stage.subject.fs)
+        except ScratchifyError as error:
+            raise ScratchifyError(error.message, hint=error.hint, detail=log) from error
+
+
+def _end_of_log(stdout: bytes, stderr: bytes) -> str:
+    lines = (stdout + stderr).decode("utf-8", "replace").splitlines()
+    return "\n".join(lines[-_LOG_LINES:])
+
+
+def _ran_with_rights(rounds: Sequence[_Round], fs: Filesystem) -> bool:
+    """Whether a setuid, setgid or file-capability program of the image was run."""
+    paths = {program.path for done in rounds for traced in done.traced for program in traced.programs}
+    entries = (fs.lookup(path) for path in paths)
+    return any(entry is not None and entry.special for entry in entries)
+
+
+def _in_order(done: _Round) -> list[tuple[Probe, Answer]]:
+    return [done.asked[place] for place in sorted(done.asked)]
+
+
+def _original_outcomes(rounds: Sequence[_Round]) -> list[Outcome]:
+    """The stable part of the answers. Raises ScratchifyError where a probe failed, or all of a round did."""
+    for done in rounds:
+        for probe, answer in _in_order(done):
+            if not answer.passed:
+                raise _probe_failed(probe, answer, done.log)
+        if done.failure:
+            raise done.failure
+    first, *others = (_in_order(done) for done in rounds)
+    outcomes = []
+    for place, (probe, answer) in enumerate(first):
+        for other in others:
+            answer = stable(answer, other[place][1])
+        if not answer.passed:
+            raise _probe_failed(probe, answer, rounds[0].log)
+        outcomes.append(Outcome(probe.text, answer))
+    return outcomes
+
+
+def _probe_failed(probe: Probe, answer: Answer, log: str) -> ScratchifyError:
+    got = answer.error or (f"exit code {answer.status}" if answer.status < 100 else f"status {answer.status}")
+    return ScratchifyError(
+        f"the probe `{probe.text}` fails on the original image: {got}",
+        hint="nothing can be learnt from it: ask what the app answers, or give it what it needs (--run-opt)",
+        detail="\n".join(part for part in (answer.stderr.rstrip(), log) if part),
+    )
+
+
+def _differences(
+    probes: Sequence[Probe], done: _Round, expected: Sequence[Outcome], secrets: Mapping[str, str]
+) -> list[Difference]:
+    found = []
+    for place, (probe, outcome) in enumerate(zip(probes, expected, strict=True)):
+        if place in done.asked:
+            reasons = differences(outcome.answer, done.asked[place][1], secrets)
+        else:
+            reasons = (done.failure.message if done.failure else "not asked: the probe before it never was",)
+        if reasons:
+            found.append(Difference(probe.text, reasons))
+    return found
+
+
+def _observation(
+    rounds: Sequence[_Round],
+    settings: RunSettings,
+    outcomes: list[Outcome],
+    differing: list[Difference],
+) -> Observation:
+    result = Observation(outcomes=outcomes, differences=differing, keep_rights=settings.keep_rights)
+    result.probes = [probe for probe, _ in _in_order(rounds[0])]
+    result.exit_code, result.log = rounds[0].exit_code, rounds[0].log
+    for done in rounds:
+        result.waited = max(result.waited, done.waited)
+        for traced in done.traced:
+            result.accesses |= traced.accesses
+            result.programs |= traced.programs
+            result.ports |= traced.ports
+            result.written |= traced.written
+            result.syscalls |= traced.syscalls
+            result.lost += [loss for loss in traced.lost if loss not in result.lost]
+    return result

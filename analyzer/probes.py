@@ -24,6 +24,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from analyzer.errors import InputError, Problem
 from analyzer.image import ImageConfig
+from analyzer.recording import Outcome
 
 CRAWL_DEPTH = 2
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -114,6 +115,13 @@ class PortProbe:
     port: int
 
 
+@dataclass(frozen=True, slots=True)
+class StartProbe:
+    """Not of the language: the container starts and keeps running; all that can be asked of a worker."""
+
+    text: str = "start"
+
+
 Probe = (
     HttpProbe
     | TcpProbe
@@ -124,6 +132,7 @@ Probe = (
     | OpenapiProbe
     | StructureProbe
     | PortProbe
+    | StartProbe
 )
 
 
@@ -401,7 +410,7 @@ def _file(word: Word, name: str, folder: Path) -> Path:
 
 
 def default_probes(config: ImageConfig) -> list[Probe]:
-    """What to ask when the user says nothing: the health test and each exposed TCP port."""
+    """What to ask when the user says nothing: the health test and each exposed TCP port, else a start."""
     probes: list[Probe] = []
     command = health_command(config)
     if command:
@@ -410,6 +419,15 @@ def default_probes(config: ImageConfig) -> list[Probe]:
         number, _, protocol = exposed.partition("/")
         if protocol in ("", "tcp"):
             probes.append(PortProbe(f"port {number}", int(number)))
+    return probes or [StartProbe()]
+
+
+def recorded(outcomes: Iterable[Outcome]) -> list[Probe]:
+    """The probes that a recording's outcomes answer. Raises InputError for one that cannot be asked again."""
+    probes: list[Probe] = []
+    for outcome in outcomes:
+        start = StartProbe()
+        probes += [start] if outcome.probe == start.text else parse(outcome.probe, "recording")
     return probes
 
 

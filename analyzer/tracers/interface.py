@@ -2,38 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from analyzer.filesystem import Filesystem
 from analyzer.recording import Access, Program
 
 
-class Traced(Protocol):
-    """What a tracer saw, before it becomes part of a recording."""
+@dataclass(slots=True)
+class Traced:
+    """What a tracer saw, before it becomes part of a recording. `lost` says what it could not see."""
 
-    accesses: set[Access]
-    programs: set[Program]
-    ports: set[str]
-    written: set[str]
-    lost: list[str]
-    syscalls: set[str]
+    accesses: set[Access] = field(default_factory=set)
+    programs: set[Program] = field(default_factory=set)
+    ports: set[str] = field(default_factory=set)  # "8000/tcp"
+    written: set[str] = field(default_factory=set)
+    lost: list[str] = field(default_factory=list)
+    syscalls: set[str] = field(default_factory=set)
 
 
 class Tracer(Protocol):
-    """Wraps commands so that they run watched inside the container, and reads the logs that they leave."""
+    """Wraps commands so that they run watched inside the container, and reads the logs that they leave.
+
+    With `keep_rights` setuid, setgid and file-capability programs keep their rights under the tracer, at the
+    price of a slower run.
+    """
 
     name: str
-    capabilities: tuple[str, ...]
+    capabilities: tuple[str, ...]  # what the container needs to be given
+    logs: str  # the directory inside the container where logs are written
 
-    def payload(self, work: Path) -> Path:
+    def payload(self, work: Path, *, keep_rights: bool) -> Path:
         """A tar archive (made in `work`) to unpack at the container's root before it starts."""
         ...
 
-    def wrap(self, command: Sequence[str], label: str) -> list[str]:
-        """The command line that runs `command` watched; `label` names its log."""
+    def environment(self, variables: Mapping[str, str]) -> dict[str, str]:
+        """What the container's own variables must be set to, so that they do not reach the tracer."""
         ...
 
-    def collect(self, logs: Path, workdir: str) -> Traced:
-        """Read the logs that were copied out of the container."""
+    def wrap(
+        self, command: Sequence[str], label: str, variables: Mapping[str, str], *, keep_rights: bool
+    ) -> list[str]:
+        """The command line that runs `command` watched with these variables; `label` names its log."""
+        ...
+
+    def refusal(self, stderr: str) -> str:
+        """What the tracer said when it was not allowed to trace; "" where it said no such thing."""
+        ...
+
+    def collect(self, logs: Path, workdir: str, fs: Filesystem) -> Traced:
+        """Read the logs: a tar archive of the log directory."""
         ...

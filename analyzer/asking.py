@@ -1,0 +1,328 @@
+"""Asks probes of a running container and gives their answers: over sockets, the engine, the host's shell."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import http.client
+import json
+import os
+import socket
+import ssl
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+from urllib.parse import quote, unquote, urlsplit
+
+from analyzer.crawling import links
+from analyzer.errors import ScratchifyError
+from analyzer.probes import (
+    CrawlProbe,
+    ExecProbe,
+    HostProbe,
+    HttpProbe,
+    PortProbe,
+    Probe,
+    StartProbe,
+    TcpProbe,
+)
+from analyzer.process import Completed, run
+from analyzer.recording import Answer
+
+# Longer texts, and bytes that are no text, are compared by their digest.
+_LONGEST_TEXT = 1_000_000
+_LARGEST_BODY = 256_000_000
+_LOOPBACK = "127.0.0.1"
+# A proxy of the engine's takes connections for a port that nobody listens on, and ends them at once.
+_STAYS_OPEN = 0.25
+_AT_A_TIME = 30.0
+# Answers of a server that is there but not yet ready.
+_NOT_READY = frozenset({502, 503, 504})
+_MOST_PAGES = 200
+# Seconds after which a container with nothing to ask of it is taken for a service.
+_SETTLED = 10.0
+# What a URL may hold as it is (RFC 3986): what is escaped already stays so.
+_URL_SAFE = "/?%:@!$&'()*+,;=~-._"
+
+
+class Container(Protocol):
+    """A container that runs, as far as a probe needs it."""
+
+    name: str
+
+    def port(self, number: int) -> int:
+        """The host's loopback port behind a TCP port of the container."""
+        ...
+
+    def execute(self, command: Sequence[str], timeout: float) -> Completed: ...
+
+    def ended(self) -> str:
+        """How the container ended, in words; "" while it runs. Raises when the run is to be given up."""
+        ...
+
+    def published(self) -> Mapping[int, int]: ...
+
+
+class NeverReadyError(ScratchifyError):
+    """What a probe waited for did not come: the container ended, or its time was over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An HTTP answer as it came."""
+
+    status: int
+    content_type: str
+    body: bytes
+
+
+def ask(probe: Probe, container: Container, timeout: float) -> tuple[Probe, Answer]:
+    """Ask one probe, waiting up to `timeout` seconds for what it needs.
+
+    Returns the probe as well: a PortProbe comes back as what the port turned out to speak. Raises
+    NeverReadyError when the container ended or the port did not open in time.
+    """
+    if isinstance(probe, HttpProbe):
+        return probe, _http(probe, container, timeout)
+    if isinstance(probe, TcpProbe):
+        _await_port(probe.port, container, timeout)
+        return probe, Answer(passed=True, status=0)
+    if isinstance(probe, PortProbe):
+        return _port(probe, container, timeout)
+    if isinstance(probe, CrawlProbe):
+        return probe, _crawl(probe, container, timeout)
+    if isinstance(probe, ExecProbe):
+        return probe, _exec(probe, container, timeout)
+    if isinstance(probe, HostProbe):
+        return probe, _host(probe, container, timeout)
+    if isinstance(probe, StartProbe):
+        return probe, _start(container)
+    raise ScratchifyError(
+        f"the probe `{probe.text}` cannot be asked yet",
+        hint="use http, tcp, exec, run, host or crawl for now",
+    )
+
+
+def answer_of(done: Completed) -> Answer:
+    """A command's end as an answer: it passes on exit code 0."""
+    if done.code is None:
+        return Answer(passed=False, status=-1, error="it did not end in time", stderr=text_of(done.stderr))
+    return Answer(
+        passed=done.code == 0, status=done.code, body=text_of(done.stdout), stderr=text_of(done.stderr)
+    )
+
+
+def text_of(data: bytes) -> str:
+    """Bytes as what is compared: text, or a digest of what is long or no text."""
+    if len(data) <= _LONGEST_TEXT:
+        try:
+            return data.decode()
+        except UnicodeDecodeError:
+            pass
+    return f"sha256:{hashlib.sha256(data).hexdigest()} ({len(data)} bytes)"
+
+
+def _tries(container: Container, timeout: float, what: str) -> Iterator[float]:
+    """Seconds left, again and again until they are over; then NeverReadyError, as when the container ends."""
+    deadline = time.monotonic() + timeout
+    pause = 0.02
+    while True:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise NeverReadyError(f"{what} within {timeout:g} s")
+        yield left
+        ended = container.ended()
+        if ended:
+            raise NeverReadyError(f"{ended} before it could be asked")
+        time.sleep(min(pause, max(left, 0)))
+        pause = min(pause * 1.5, 0.5)
+
+
+def _await_port(number: int, container: Container, timeout: float) -> None:
+    for _ in _tries(container, timeout, f"port {number} of the container did not open"):
+        if _is_open(container.port(number)):
+            return
+
+
+def _is_open(port: int) -> bool:
+    """Whether something behind the engine's proxy takes the connection, and does not end it at once."""
+    try:
+        with socket.create_connection((_LOOPBACK, port), timeout=_AT_A_TIME) as connection:
+            connection.settimeout(_STAYS_OPEN)
+            return connection.recv(1) != b""
+    except TimeoutError:
+        return True
+    except OSError:
+        return False
+
+
+def _http(probe: HttpProbe, container: Container, timeout: float) -> Answer:
+    reply: Reply | None = None
+    try:
+        for left in _tries(container, timeout, f"no HTTP answer came on port {probe.port}"):
+            try:
+                reply = request(probe, container.port(probe.port), min(left, _AT_A_TIME))
+            except (OSError, http.client.HTTPException):
+                continue
+            if reply.status == probe.status or reply.status not in _NOT_READY:
+                break
+    except NeverReadyError:
+        if reply is None:
+            raise
+    assert reply is not None
+    passed = reply.status == probe.status if probe.status is not None else reply.status < 400
+    return Answer(passed, reply.status, reply.content_type, text_of(reply.body))
+
+
+def request(probe: HttpProbe, port: int, timeout: float) -> Reply:
+    """One request to a port of the host's loopback. Raises OSError or HTTPException where no answer comes."""
+    parts = urlsplit(probe.url)
+    connection: http.client.HTTPConnection
+    if parts.scheme == "https":
+        context = ssl._create_unverified_context()
+        connection = _TLSConnection(_LOOPBACK, port, timeout=timeout, context=context)
+        connection.name = parts.hostname or ""
+    else:
+        connection = http.client.HTTPConnection(_LOOPBACK, port, timeout=timeout)
+    target = quote(parts.path or "/", safe=_URL_SAFE)
+    if parts.query:
+        target += "?" + quote(parts.query, safe=_URL_SAFE)
+    try:
+        connection.putrequest(probe.method, target, skip_host=True, skip_accept_encoding=True)
+        for name, value in _headers(probe):
+            connection.putheader(name, value.encode())
+        connection.endheaders(probe.data)
+        response = connection.getresponse()
+        body = response.read(_LARGEST_BODY)
+        return Reply(response.status, response.headers.get("Content-Type", ""), body)
+    finally:
+        connection.close()
+
+
+class _TLSConnection(http.client.HTTPSConnection):
+    """TLS to the loopback under the URL's own name (SNI)."""
+
+    name = ""
+
+    def connect(self) -> None:
+        plain = socket.create_connection((self.host, self.port), self.timeout)
+        context: ssl.SSLContext = self._context  # type: ignore[attr-defined]
+        self.sock = context.wrap_socket(plain, server_hostname=self.name or None)
+
+
+def _headers(probe: HttpProbe) -> list[tuple[str, str]]:
+    """The probe's headers after those of ours that it does not set itself."""
+    parts = urlsplit(probe.url)
+    ours = {"Host": parts.netloc.rpartition("@")[2], "User-Agent": "scratchify", "Accept": "*/*"}
+    if parts.username:
+        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        ours["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
+    if probe.data is not None:
+        ours["Content-Type"] = "application/x-www-form-urlencoded"
+        ours["Content-Length"] = str(len(probe.data))
+    set_already = {name.lower() for name, _ in probe.headers}
+    return [
+        *((name, value) for name, value in ours.items() if name.lower() not in set_already),
+        *probe.headers,
+    ]
+
+
+def _port(probe: PortProbe, container: Container, timeout: float) -> tuple[Probe, Answer]:
+    """Find out what a port speaks: HTTP, HTTP over TLS, or something else."""
+    _await_port(probe.port, container, timeout)
+    for scheme in ("http", "https"):
+        url = f"{scheme}://localhost:{probe.port}/"
+        get = HttpProbe(f"http {url}", "GET", url)
+        try:
+            reply = request(get, container.port(probe.port), 5)
+        except (OSError, http.client.HTTPException):
+            continue
+        if scheme == "http" and reply.status == 400 and _speaks_tls(container.port(probe.port)):
+            continue
+        if reply.status < 400:
+            crawl = CrawlProbe(f"crawl {url}", url)
+            return crawl, _crawl(crawl, container, timeout)
+        known = HttpProbe(f"http {url} --status {reply.status}", "GET", url, status=reply.status)
+        return known, _http(known, container, timeout)
+    return TcpProbe(f"tcp localhost:{probe.port}", probe.port), Answer(passed=True, status=0)
+
+
+def _speaks_tls(port: int) -> bool:
+    try:
+        with (
+            socket.create_connection((_LOOPBACK, port), timeout=5) as plain,
+            ssl._create_unverified_context().wrap_socket(plain),
+        ):
+            return True
+    except OSError:
+        return False
+
+
+def _exec(probe: ExecProbe, container: Container, timeout: float) -> Answer:
+    """A command that fails is asked again while there is time: what it needs may not be there yet."""
+    answer: Answer | None = None
+    try:
+        for left in _tries(container, timeout, f"`{probe.text}` did not pass"):
+            answer = answer_of(container.execute(probe.command, left))
+            if answer.passed:
+                break
+    except NeverReadyError:
+        if answer is None:
+            raise
+    assert answer is not None
+    return answer
+
+
+def _start(container: Container) -> Answer:
+    """A container that runs for a while keeps running, as far as anybody can tell."""
+    deadline = time.monotonic() + _SETTLED
+    while time.monotonic() < deadline:
+        ended = container.ended()
+        if ended:
+            raise NeverReadyError(ended)
+        time.sleep(0.2)
+    return Answer(passed=True, status=0)
+
+
+def _host(probe: HostProbe, container: Container, timeout: float) -> Answer:
+    """The user's own test suite, once a port is open where the container has any."""
+    published = container.published()
+    if published:
+        for _ in _tries(container, timeout, "no port of the container opened"):
+            if any(_is_open(port) for port in published.values()):
+                break
+    environment = {**os.environ, "SCRATCHIFY_CONTAINER": container.name}
+    environment |= {f"SCRATCHIFY_PORT_{inside}": str(outside) for inside, outside in published.items()}
+    return answer_of(run(["sh", "-c", probe.command], env=environment, timeout=timeout))
+
+
+def _crawl(probe: CrawlProbe, container: Container, timeout: float) -> Answer:
+    """Every page that is led to, as one JSON document: path → status, type and the lines of its text.
+
+    It passes when the first page does, and no page is a server's error.
+    """
+    first = _http(HttpProbe(probe.text, "GET", probe.url), container, timeout)
+    if not first.passed:
+        return first
+    pages: dict[str, dict[str, object]] = {}
+    queue = [(probe.url, 0)]
+    seen = {probe.url}
+    failed = 0
+    while queue and len(pages) < _MOST_PAGES:
+        url, depth = queue.pop(0)
+        answer = _http(HttpProbe(probe.text, "GET", url), container, timeout)
+        failed = failed or (answer.status if answer.status >= 500 else 0)
+        parts = urlsplit(url)
+        pages[parts.path + (f"?{parts.query}" if parts.query else "")] = {
+            "status": answer.status,
+            "type": answer.content_type,
+            "text": answer.body.split("\n"),
+        }
+        if depth < probe.depth and "html" in answer.content_type:
+            for link in links(answer.body, url):
+                if link not in seen:
+                    seen.add(link)
+                    queue.append((link, depth + 1))
+    body = json.dumps(pages, sort_keys=True, ensure_ascii=False)
+    return Answer(not failed, failed or first.status, "application/json", body)

@@ -1,0 +1,208 @@
+"""strace inside the container: brought along with its loader and libraries, so it runs in any image.
+
+Measured on strace 6.1, Linux 6 and Docker 20.10:
+- `-D` leaves PID 1 to the app: the tracer is a grandchild that nobody waits for.
+- `--seccomp-bpf` stops the app only for the calls that are watched, and sets no_new_privs: programs with
+  rights of their own lose them. Without the filter, a tracer that is no root voids them too (ptrace(2)), so
+  then the loader is setuid root; strace gives the user's own ids back to the app before it starts.
+- A setuid loader drops variables (glibc's unsecvars.h) and LD_PRELOAD would reach strace itself: `-E` sets
+  them for the app alone.
+- strace writes each line before the call returns to the app: when PID 1 ends, no call of it is lost.
+"""
+
+from __future__ import annotations
+
+import io
+import platform
+import re
+import shutil
+import tarfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, cast
+
+from elftools.elf.elffile import ELFFile
+
+from analyzer.errors import ScratchifyError
+from analyzer.filesystem import Filesystem
+from analyzer.process import run
+from analyzer.tracers.interface import Traced
+from analyzer.tracers.stracelog import StraceLog
+
+_HOME = "/.scratchify-trace"
+_CALLS = (
+    "%file,fchdir,?getdents,getdents64,?socket,?bind,?listen,clone,?clone3,?fork,?vfork,"
+    "?io_uring_setup,?open_by_handle_at"
+)
+# Arguments are shown up to this many words, and this many bytes each.
+_STRING_LIMIT = "4096"
+
+# What a glibc loader takes out of the environment of a setuid program (sysdeps/generic/unsecvars.h).
+_DROPPED = frozenset(
+    {
+        "GCONV_PATH",
+        "GETCONF_DIR",
+        "GLIBC_TUNABLES",
+        "HOSTALIASES",
+        "LOCALDOMAIN",
+        "LOCPATH",
+        "NIS_PATH",
+        "NLSPATH",
+        "RESOLV_HOST_CONF",
+        "RES_OPTIONS",
+        "TMPDIR",
+        "TZDIR",
+    }
+)
+_DROPPED_BEGINNINGS = ("LD_", "MALLOC_")
+# What makes a loader act on the tracer before it can hand it on.
+_INTO_THE_LOADER = frozenset(
+    {"LD_AUDIT", "LD_DEBUG", "LD_PRELOAD", "LD_SHOW_AUXV", "LD_TRACE_LOADED_OBJECTS"}
+)
+
+_REFUSED = re.compile(r"strace: .*(?:ptrace|PTRACE_)[^\n]*: (?:Operation not permitted|Permission denied)")
+_LIBRARY = re.compile(r"(?:=> )?(/\S+) \(0x[0-9a-f]+\)")
+_ARCHITECTURES = {
+    "x86_64": "amd64",
+    "aarch64": "arm64",
+    "armv7l": "arm",
+    "ppc64le": "ppc64le",
+    "s390x": "s390x",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Strace:
+    """strace of this machine: the program, its loader (None for a static one) and its libraries."""
+
+    program: Path
+    loader: Path | None
+    libraries: tuple[Path, ...]
+    name: str = "strace"
+    capabilities: tuple[str, ...] = ("SYS_PTRACE",)
+    logs: str = f"{_HOME}/log"
+
+    def payload(self, work: Path, *, keep_rights: bool) -> Path:
+        """A tar archive with everything strace needs, root-owned, and a log directory that all may write."""
+        archive = work / ("strace-rights.tar" if keep_rights else "strace.tar")
+        with tarfile.open(archive, "w") as tar:
+            for directory, mode in ((_HOME, 0o755), (self.logs, 0o1777)):
+                member = tarfile.TarInfo(directory.lstrip("/"))
+                member.type, member.mode = tarfile.DIRTYPE, mode
+                tar.addfile(member)
+            first = self.loader or self.program
+            for path in (first, *self.libraries, *([self.program] if self.loader else [])):
+                data = path.read_bytes()
+                member = tarfile.TarInfo(f"{_HOME}/{path.name}".lstrip("/"))
+                member.mode = 0o4755 if keep_rights and path == first else 0o755
+                member.size = len(data)
+                tar.addfile(member, io.BytesIO(data))
+        return archive
+
+    def environment(self, variables: Mapping[str, str]) -> dict[str, str]:
+        """Variables that a loader would act on, emptied for the tracer's own start."""
+        return dict.fromkeys(sorted(_INTO_THE_LOADER & variables.keys()), "")
+
+    def wrap(
+        self, command: Sequence[str], label: str, variables: Mapping[str, str], *, keep_rights: bool
+    ) -> list[str]:
+        """The command under strace. strace seeks a name without a slash on PATH, as the engine does."""
+        start = [f"{_HOME}/{self.program.name}"]
+        if self.loader:
+            start = [f"{_HOME}/{self.loader.name}", "--library-path", _HOME, *start]
+        options = ["-D", "-f", "-q", "-y", "-s", _STRING_LIMIT, "-e", "signal=none", "-e", f"trace={_CALLS}"]
+        if not keep_rights:
+            options.append("--seccomp-bpf")
+        for name in sorted(variables):
+            if name in _DROPPED or name.startswith(_DROPPED_BEGINNINGS):
+                options += ["-E", f"{name}={variables[name]}"]
+        return [*start, *options, "-o", f"{self.logs}/{label}", "--", *command]
+
+    def refusal(self, stderr: str) -> str:
+        found = _REFUSED.search(stderr)
+        return found[0] if found else ""
+
+    def collect(self, logs: Path, workdir: str, fs: Filesystem) -> Traced:
+        """Read every log of the archive. Raises ScratchifyError when there is none: nothing was watched."""
+        log = StraceLog(workdir, fs, running_program(fs))
+        read = 0
+        with tarfile.open(logs, "r|") as tar:
+            for member in tar:
+                if member.isfile() and member.size:
+                    log.feed(cast(IO[bytes], tar.extractfile(member)))
+                    read += 1
+        if not read or not log.programs:
+            raise ScratchifyError(
+                "the tracer saw no program start in the container",
+                hint="run it by hand with `docker run` first; if it starts there, please report this",
+            )
+        lost = sorted(log.unseen)
+        if log.torn:
+            lost.append(f"{log.torn} lines of the trace could not be read")
+        return Traced(log.accesses, log.programs, log.ports, log.written, lost, log.syscalls)
+
+
+def find_strace(architecture: str = "") -> Strace:
+    """strace of this machine, for images of this architecture (Docker's name for it).
+
+    Raises ScratchifyError where there is none, or it cannot run there.
+    """
+    found = shutil.which("strace")
+    if found is None:
+        raise ScratchifyError(
+            "there is no `strace` on PATH: it watches the run inside the container",
+            hint="install it: apt-get install strace, dnf install strace, apk add strace",
+        )
+    here = _ARCHITECTURES.get(platform.machine(), platform.machine())
+    if architecture not in ("", here) and (here, architecture) not in {("amd64", "386"), ("arm64", "arm")}:
+        raise ScratchifyError(
+            f"the image is for {architecture}, and strace of this machine is for {here}",
+            hint=f"build with --platform linux/{here}, or run scratchify on {architecture}",
+        )
+    program = Path(found).resolve()
+    with program.open("rb") as stream:
+        loader = _interpreter(ELFFile(stream))
+    if loader is None:
+        return Strace(program, None, ())
+    # Both glibc's and musl's loader list what they would load.
+    listed = run([str(loader), "--list", str(program)])
+    libraries = tuple(Path(path) for path in _LIBRARY.findall(listed.text))
+    return Strace(program, loader, tuple(path for path in libraries if path.name != loader.name))
+
+
+def _interpreter(elf: ELFFile) -> Path | None:
+    for segment in elf.iter_segments("PT_INTERP"):
+        return Path(segment.data().rstrip(b"\0").decode())
+    return None
+
+
+def running_program(fs: Filesystem) -> Callable[[str], str]:
+    """From the path that was executed to the program that runs: links followed, `#!` lines too.
+
+    The kernel follows at most five interpreters (binfmt_script, exec.c).
+    """
+    known: dict[str, str] = {}
+
+    def program(path: str) -> str:
+        if path not in known:
+            known[path] = _followed(fs, path)
+        return known[path]
+
+    return program
+
+
+def _followed(fs: Filesystem, path: str) -> str:
+    for _ in range(5):
+        entry = fs.lookup(path)
+        if entry is None:
+            return path
+        path = entry.path
+        head = fs.read(path, 256) or b""
+        if not head.startswith(b"#!"):
+            break
+        words = head[2:].partition(b"\n")[0].split(maxsplit=1)
+        if not words:
+            break
+        path = words[0].decode("utf-8", "surrogateescape")
+    return path
