@@ -30,9 +30,18 @@ class Tracer(Protocol):
     price of a slower run.
     """
 
-    name: str
-    capabilities: tuple[str, ...]  # what the container needs to be given
-    logs: str  # the directory inside the container where logs are written
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def capabilities(self) -> tuple[str, ...]:
+        """What the container needs to be given."""
+        ...
+
+    @property
+    def logs(self) -> str:
+        """The directory inside the container where logs are written."""
+        ...
 
     def payload(self, work: Path, *, keep_rights: bool) -> Path:
         """A tar archive (made in `work`) to unpack at the container's root before it starts."""

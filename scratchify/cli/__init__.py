@@ -36,7 +36,13 @@ class Command:
 
 
 # In the order in which a newcomer meets them.
-COMMANDS: tuple[Command, ...] = ()
+COMMANDS: tuple[Command, ...] = (
+    Command("rewrite", "scratchify.cli.rewrite", "slim an image by rewriting its Dockerfile"),
+    Command("trace", "scratchify.cli.trace", "watch an image run and keep the recording"),
+    Command("why", "scratchify.cli.why", "say why a path is in the slim image, or is not"),
+    Command("verify", "scratchify.cli.verify", "see whether a rewritten Dockerfile still does it all"),
+    Command("strip", "scratchify.cli.strip", "take the block out of a rewritten Dockerfile"),
+)
 
 USAGE = "Usage: scratchify [--version] [--help] COMMAND [ARGUMENT]…"
 

@@ -1,0 +1,219 @@
+"""The main job, top to bottom: build, watch, close over the evidence, verify and heal, build for real."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from analyzer import recording as recordings
+from analyzer.engines.interface import Engine
+from analyzer.errors import NegativeAnswerError, ScratchifyError
+from analyzer.recording import Recording
+from analyzer.resolvers.facts import LiveFacts, RecordedFacts
+from analyzer.resolvers.table import LEVELS
+from analyzer.tracers.strace import find_strace
+from rewriters.assemble import Assembly, rewritten
+from rewriters.build import build_request, find_tools, write_dockerfile
+from rewriters.capture import Image, from_recording
+from rewriters.planning import Planner, keep
+from rewriters.progress import Progress
+from rewriters.render import Tools
+from rewriters.request import Request
+from rewriters.result import Rewritten
+from rewriters.settling import Bench, Settled, compare_images, judge, settle
+from rewriters.source import Source, read_source
+from rewriters.verify import Verdict, measure
+
+# The facts of a recording that say which base has which tools to assemble with.
+ASSEMBLY = "assembly/1"
+
+
+def rewrite(request: Request, open_engine: Callable[[], Engine], progress: Progress) -> Rewritten:
+    """Rewrite one Dockerfile.
+
+    Raises ScratchifyError where it cannot and NegativeAnswerError where the slim image does not do what the
+    original does; the engine and the disk are then as they were before.
+    """
+    source = read_source(request.dockerfile, request.target)
+    if request.recordings:
+        return replan(request, source)
+    with workspace() as work, closing(open_engine()) as engine:
+        bench = Bench(engine, find_strace(), request, work, progress)
+        original = build_original(bench, source)
+        recording = watch(bench, original)
+        planner = Planner(
+            source,
+            request.keeping,
+            original,
+            recording,
+            LiveFacts(original.fs, original.facts.layers),
+            lambda: find_tools(engine, request, source.tools_candidates(), work),
+        )
+        settled = settle(bench, planner)
+        return finish(bench, planner, settled)
+
+
+def replan(request: Request, source: Source) -> Rewritten:
+    """The rewrite that recordings give, without an engine: planned, not verified."""
+    recording = recordings.merge([recordings.read(path) for path in request.recordings])
+    image = from_recording(recording)
+    facts = RecordedFacts(image.fs, recording.facts)
+    planner = Planner(
+        source, request.keeping, image, recording, facts, lambda: recorded_tools(recording, source)
+    )
+    kept = planner.keep()
+    assembly = planner.assemble(kept)
+    after = measure(image.fs.entries[path] for path in kept.evidence)
+    text = text_of(planner, request, assembly)
+    return Rewritten(source, text, measure(image.fs), after, kept, recording, assembly)
+
+
+def recorded_tools(recording: Recording, source: Source) -> Tools | None:
+    """The stage to assemble with, as the recorded run found it; GNU's tools where it did not look."""
+    known = recording.facts.get(ASSEMBLY, {})
+    candidates = [tools for tools, _ in source.tools_candidates()]
+    for tools in candidates:
+        if tools.base in known:
+            return replace(tools, busybox=known[tools.base] == "busybox")
+    return candidates[0] if candidates and not known else None
+
+
+def trace(
+    request: Request, image: str | None, open_engine: Callable[[], Engine], progress: Progress
+) -> Recording:
+    """Watch an image, built from a Dockerfile or there already, and record enough to plan at every level."""
+    source = None if image else read_source(request.dockerfile, request.target)
+    with workspace() as work, closing(open_engine()) as engine:
+        bench = Bench(engine, find_strace(), request, work, progress)
+        original = build_original(bench, source) if source else take_image(bench, image or "")
+        recording = watch(bench, original)
+        facts = LiveFacts(original.fs, original.facts.layers)
+        with progress.step("plan", "Collecting facts"):
+            for coverage in LEVELS:
+                keep(original, recording, facts, replace(request.keeping, coverage=coverage), ())
+        recording.facts.update(facts.asked)
+        if source is not None:
+            recording.facts[ASSEMBLY] = describe_tools(
+                find_tools(engine, request, source.tools_candidates(), work)
+            )
+        return recording
+
+
+def verify(
+    request: Request, against: str | None, open_engine: Callable[[], Engine], progress: Progress
+) -> Verdict:
+    """Build a rewritten file, and hold every invariant against the author's stage or another image."""
+    source = read_source(request.dockerfile, request.target)
+    if source.marker is None:
+        raise ScratchifyError(
+            f"{source.name} has no block of scratchify's", hint=f"scratchify rewrite {source.name}"
+        )
+    with workspace() as work, closing(open_engine()) as engine:
+        bench = Bench(engine, find_strace(), request, work, progress)
+        original = take_image(bench, against) if against else build_original(bench, source)
+        recording = watch(bench, original)
+        facts = LiveFacts(original.fs, original.facts.layers)
+        planner = Planner(source, request.keeping, original, recording, facts, lambda: None)
+        slim = build_file(bench, source.data, source.path, "Building the rewritten Dockerfile")
+        return judge(bench, planner, planner.keep(), slim)
+
+
+@contextmanager
+def workspace() -> Iterator[Path]:
+    """A folder for one rewrite; gone on every way out."""
+    folder = Path(tempfile.mkdtemp(prefix="scratchify-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def build_original(bench: Bench, source: Source) -> Image:
+    """Build the author's stage, save it to disk once, index it."""
+    file = write_dockerfile(bench.work, source.named, source.path)
+    with bench.progress.step("build", f"Building {source.name}"):
+        request = build_request(bench.request, file, target=source.naming.stage)
+        image = bench.engine.build(request, bench.progress.line)
+    return bench.save(image, "Reading the image")
+
+
+def watch(bench: Bench, original: Image) -> Recording:
+    """Run the original under the tracer, twice probed, and record what it touched."""
+    with bench.progress.step("trace", "Running it under the tracer"):
+        seen = bench.observe(original)
+    for loss in seen.lost:
+        bench.progress.note(loss)
+    return Recording(
+        original.facts,
+        list(original.fs),
+        accesses=seen.accesses,
+        programs=seen.programs,
+        ports=seen.ports,
+        written=seen.written,
+        outcomes=seen.outcomes,
+        lost=seen.lost,
+        syscalls=seen.syscalls,
+    )
+
+
+def text_of(planner: Planner, request: Request, assembly: Assembly) -> bytes:
+    return rewritten(
+        planner.image.fs, assembly, planner.source, request.output, planner.inputs(request.context)
+    )
+
+
+def finish(bench: Bench, planner: Planner, settled: Settled) -> Rewritten:
+    """Build the rewritten file itself, in the real context, and see that the same image comes of it."""
+    before = measure(planner.image.fs)
+    result = Rewritten(
+        planner.source,
+        None,
+        before,
+        settled.after,
+        settled.kept,
+        planner.recording,
+        settled.assembly,
+        settled.healed,
+        settled.rounds,
+    )
+    if settled.slim is None:
+        return result
+    text = text_of(planner, bench.request, settled.assembly)
+    final = build_file(bench, text, planner.source.path, "Building the rewritten Dockerfile")
+    if wrong := compare_images(settled.slim, final):
+        raise NegativeAnswerError(
+            "the rewritten Dockerfile does not build the image that was verified; nothing was written",
+            detail="\n".join(f"  {line}" for line in wrong[:40]),
+            hint="a step of the file gives another result each time it runs; pin it, then run again",
+        )
+    bench.engine.tag(final.id, bench.request.tag)
+    return replace(result, text=text, image=bench.request.tag)
+
+
+def build_file(bench: Bench, text: bytes, path: Path | None, title: str) -> Image:
+    """Build a whole rewritten file in the real context; what is cached of it is not run again."""
+    folder = bench.work / "final"
+    folder.mkdir()
+    file = write_dockerfile(folder, text, path)
+    request = build_request(bench.request, file, tag=bench.engine.temporary_name("final"), again=True)
+    with bench.progress.step("final build", title):
+        image = bench.engine.build(request, bench.progress.line)
+    return bench.save(image, "Reading the final image")
+
+
+def take_image(bench: Bench, name: str) -> Image:
+    """An image that is there already."""
+    document = bench.engine.inspect(name)
+    if document is None:
+        raise ScratchifyError(
+            f"the engine has no image {name}", hint=f"pull or build it first: docker pull {name}"
+        )
+    return bench.save(str(document["Id"]), f"Reading {name}")
+
+
+def describe_tools(tools: Tools | None) -> dict[str, str]:
+    return {} if tools is None else {tools.base: "busybox" if tools.busybox else "gnu"}

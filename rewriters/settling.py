@@ -1,0 +1,152 @@
+"""Plan, build the slim image, verify, heal what is proven missing: round after round until it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from analyzer.engines.interface import Engine
+from analyzer.errors import NegativeAnswerError
+from analyzer.evidence import Evidence
+from analyzer.filesystem import Entry
+from analyzer.keepset import KeepSet
+from analyzer.observe import Observation, RunSettings, Subject, observe
+from analyzer.recording import Outcome
+from analyzer.tracers.interface import Tracer
+from rewriters import heal
+from rewriters.assemble import Assembly, for_verification
+from rewriters.build import build_alone
+from rewriters.capture import Image, save
+from rewriters.planning import Planner
+from rewriters.progress import Progress
+from rewriters.request import Request
+from rewriters.verify import (
+    LookUps,
+    Sizes,
+    Verdict,
+    compare_config,
+    compare_trees,
+    lost_listings,
+    measure,
+    surprises,
+)
+
+# Under this share of its bytes saved, a slim image is not worth its block.
+LEAST_SAVED = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A plan whose slim image was seen to hold. `slim` is None where there is nothing to gain."""
+
+    kept: KeepSet
+    assembly: Assembly
+    after: Sizes
+    slim: Image | None = None
+    healed: tuple[Evidence, ...] = ()
+    rounds: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What every build and run of one rewrite shares."""
+
+    engine: Engine
+    tracer: Tracer
+    request: Request
+    work: Path
+    progress: Progress
+
+    def save(self, image: str, title: str) -> Image:
+        return save(self.engine, image, self.work, self.progress, title)
+
+    def observe(self, image: Image, expected: Sequence[Outcome] | None = None) -> Observation:
+        """Run an image watched and probe it."""
+        return observe(
+            self.engine,
+            self.tracer,
+            Subject(image.id, image.facts.config, image.fs),
+            self.request.probes,
+            RunSettings(self.request.run_options, self.request.timeout),
+            expected=expected,
+            say=self.progress.say,
+        )
+
+
+def settle(bench: Bench, planner: Planner) -> Settled:
+    """Plan and verify until the slim image holds, at most five rounds of healing.
+
+    Raises NegativeAnswerError when it does not hold and nothing that is proven missing is left.
+    """
+    original = planner.image
+    name = bench.engine.temporary_name("original")
+    bench.engine.tag(original.id, name)
+    healed: list[Evidence] = []
+    for number in range(heal.MOST_ROUNDS + 1):
+        with bench.progress.step("plan", "Closing over the evidence"):
+            kept = planner.keep(healed)
+            assembly = planner.assemble(kept)
+        after = measure(original.fs.entries[path] for path in kept.evidence)
+        if saves_nothing(measure(original.fs), after):
+            return Settled(kept, assembly, after)
+        slim = build_slim(bench, for_verification(original.fs, assembly, name))
+        verdict = judge(bench, planner, kept, slim)
+        if verdict.holds:
+            return Settled(kept, assembly, measure(slim.fs), slim, tuple(healed), number)
+        slim.close()
+        proven = [each for each in heal.evidence_of(verdict, number + 1) if each not in healed]
+        if not proven or number == heal.MOST_ROUNDS:
+            raise refusal(verdict, number)
+        bench.progress.say(f"Round {number + 1}: {len(proven)} paths were missed; the next round keeps them")
+        healed += proven
+    raise AssertionError("the last round returns or raises")
+
+
+def saves_nothing(before: Sizes, after: Sizes) -> bool:
+    """The image is as small as it gets: next to no bytes would go."""
+    return before.bytes - after.bytes <= LEAST_SAVED * before.bytes
+
+
+def compare_images(first: Image, second: Image) -> list[str]:
+    """How two images differ, in words: every path, its metadata and bytes, and the configuration."""
+
+    def same(one: Entry, other: Entry) -> bool:
+        return first.digest(one) == second.digest(other)
+
+    gone = [f"{path}: no longer there" for path in sorted(first.fs.entries.keys() - second.fs.entries.keys())]
+    trees = compare_trees(first.fs, second.fs, same)
+    return gone + trees + compare_config(first.facts.config, second.facts.config)
+
+
+def build_slim(bench: Bench, text: str) -> Image:
+    with bench.progress.step("slim build", "Building the slim image from the built one"):
+        image = build_alone(bench.engine, bench.request, text, bench.work, bench.progress.line)
+    return bench.save(image, "Reading the slim image")
+
+
+def judge(bench: Bench, planner: Planner, kept: KeepSet, slim: Image) -> Verdict:
+    """Hold every invariant against a slim image."""
+    original = planner.image
+    before = LookUps.of(planner.recording.accesses)
+    with bench.progress.step("compare", "Comparing the two images"):
+        subset = compare_trees(original.fs, slim.fs, lambda a, b: original.digest(a) == slim.digest(b))
+        config = compare_config(original.facts.config, slim.facts.config)
+        unlisted = lost_listings(original.fs, kept.evidence, before, kept.answers)
+    with bench.progress.step("verify", "Running the slim image under the same probes"):
+        seen = bench.observe(slim, planner.recording.outcomes)
+    missed = surprises(original.fs, slim.fs, before, LookUps.of(seen.accesses))
+    return Verdict(tuple(seen.differences), tuple(subset), tuple(config), tuple(missed), tuple(unlisted))
+
+
+def refusal(verdict: Verdict, rounds: int) -> NegativeAnswerError:
+    """The slim image does not hold: what is wrong, and what a person can do."""
+    lines = verdict.lines()
+    shown = "\n".join(f"  {line}" for line in lines[:40])
+    more = f"\n  … and {len(lines) - 40} more" if len(lines) > 40 else ""
+    after = f" after {rounds} rounds of healing" if rounds else ""
+    return NegativeAnswerError(
+        f"the slim image is not as the original{after}; nothing was written",
+        detail=shown + more,
+        hint="keep what it needs with --keep PATTERN or --keep-package NAME, or take --coverage safe",
+    )
