@@ -12,6 +12,7 @@ from analyzer.evidence import Answers, Evidence, Unresolved
 from analyzer.filesystem import Filesystem
 from analyzer.image import ImageConfig
 from analyzer.resolvers.closure import close
+from analyzer.resolvers.commands import find_command, search_path
 from analyzer.resolvers.interface import View
 from analyzer.resolvers.table import Coverage, resolvers_for
 
@@ -60,22 +61,9 @@ def entrypoint_roots(fs: Filesystem, config: ImageConfig) -> Iterator[Evidence]:
     words = config.command
     if not words:
         return
-    name = words[0]
-    if "/" in name:
-        candidates = [name if name.startswith("/") else f"{config.workdir or '/'}/{name}"]
-    else:
-        candidates = [f"{folder}/{name}" for folder in search_path(config)]
-    for path in candidates:
-        entry = fs.lookup(path)
-        if entry is not None and entry.executable:
-            yield Evidence(path, "asked", ENTRYPOINT, f"the image starts {name}")
-            return
-
-
-def search_path(config: ImageConfig) -> list[str]:
-    """Directories of the image's PATH; the engine's own where the image sets none."""
-    value = config.variable("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
-    return [folder for folder in value.split(":") if folder]
+    found = find_command(fs, words[0], search_path(config), config.workdir or "/")
+    if found is not None:
+        yield Evidence(found, "asked", ENTRYPOINT, f"the image starts {words[0]}")
 
 
 def graph(keepset: KeepSet) -> nx.DiGraph[str]:

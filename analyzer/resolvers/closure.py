@@ -70,24 +70,22 @@ class _Work:
     )  # directories laid out by a tree reason of a kind
     unresolved: set[Unresolved] = field(default_factory=set)
     answers: set[Answers] = field(default_factory=set)
-    marks: dict[int, int] = field(default_factory=dict)
+    # resolver → how many paths and reasons there were when it was last asked
+    marks: dict[int, tuple[int, int]] = field(default_factory=dict)
 
     def run(self, resolvers: Sequence[Resolver]) -> None:
-        """Ask every resolver about what it has not seen, until nobody has anything new."""
-        first = not self.marks
-        while True:
+        """Ask every resolver again while it has not seen all paths and all reasons."""
+        idle = False
+        while not idle:
             idle = True
             for number, resolver in enumerate(resolvers):
-                mark = self.marks.get(number, 0)
-                if mark == len(self.order) and not first:
+                paths, reasons = self.marks.get(number, (0, -1))
+                if reasons == len(self.given) and paths == len(self.order):
                     continue
-                self.marks[number] = len(self.order)
+                self.marks[number] = (len(self.order), len(self.given))
                 idle = False
-                for finding in resolver.resolve(self.view, sorted(self.order[mark:]), self.kept):
+                for finding in resolver.resolve(self.view, sorted(self.order[paths:]), self.kept):
                     self.take(finding)
-            if idle or not resolvers:
-                return
-            first = False
 
     def take(self, finding: Finding) -> None:
         if isinstance(finding, Evidence):

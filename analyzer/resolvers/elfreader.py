@@ -70,15 +70,27 @@ TELLING = (
     "magic_load",
 )
 
+# Paths whose spelling says as much. The C library spells them for its callers, who are told by TELLING.
+TELLING_PATHS = (
+    "/etc/mime.types",
+    "/etc/nsswitch.conf",
+    "/etc/pki/tls/certs",
+    "/etc/protocols",
+    "/etc/services",
+    "/etc/ssl/cert.pem",
+    "/etc/ssl/certs",
+    "/usr/share/zoneinfo",
+)
+_LIBC = re.compile(r"(libc|ld-linux[\w-]*|ld-musl-\w+|ld64|ld)\.so")
+
 _LIBRARY = re.compile(rb"[\w+./$-]*\.so(?:\.[\w.]+)*")
-_PATH = re.compile(rb"(?:/[\w.+@:,~%-]+)+/?")
 _LONGEST = 4096  # PATH_MAX
 
 
 def read_elf(data: bytes) -> dict[str, Any] | None:
     """Facts of an ELF file, None for any other: `bits`, `machine`, `interp`, `needed`, `soname`, `rpath`,
-    `runpath`, `nodeflib`, `uses` (of TELLING), `libraries` (names of shared objects among its constants),
-    `go`, `rust`, `static`. Absent means empty or false."""
+    `runpath`, `nodeflib`, `uses` (of TELLING), `spells` (of TELLING_PATHS), `libraries` (names of shared
+    objects among its constants), `go`, `rust`, `static`. Absent means empty or false."""
     if data[:4] != b"\x7fELF" or len(data) < 52 or data[4] not in (1, 2) or data[5] not in (1, 2):
         return None
     try:
@@ -115,6 +127,8 @@ class _Reader:
         else:
             facts["static"] = True
         facts.update(self._constants(facts.get("needed", [])))
+        if not _LIBC.match(facts.get("soname", "")):
+            facts["spells"] = [path for path in TELLING_PATHS if path.encode() in self.data]
         return {name: value for name, value in facts.items() if value not in (None, [], "", False)}
 
     def _segments(self) -> Iterator[tuple[int, int, int, int, int]]:

@@ -8,6 +8,8 @@ from typing import Literal
 from analyzer.resolvers.elf import Elf
 from analyzer.resolvers.interface import Resolver
 from analyzer.resolvers.python import Python
+from analyzer.resolvers.script import Interpreters
+from analyzer.resolvers.system import System
 from analyzer.resolvers.traced import Traced
 
 Coverage = Literal["traced", "balanced", "safe"]
@@ -19,6 +21,8 @@ RESOLVERS: tuple[tuple[Callable[[], Resolver], Coverage], ...] = (
     (Traced, "traced"),
     (Elf, "traced"),
     (Python, "balanced"),
+    (Interpreters, "traced"),
+    (System, "traced"),
 )
 
 

@@ -1,0 +1,139 @@
+"""What the author's instructions put into the image: the roots that are there on purpose."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Container, Mapping
+from dataclasses import dataclass
+
+from analyzer.evidence import Evidence
+from analyzer.filesystem import Entry, Filesystem, ancestors, name_of, parent_of
+
+# Directories of the system: what COPY puts into one is the author's, the directory is not, even where nothing
+# else is in it today.
+_SHARED = frozenset(
+    f"/{path}"
+    for path in (
+        "", "bin", "boot", "dev", "etc", "home", "lib", "lib64", "media", "mnt", "opt", "proc", "root", "run",
+        "sbin", "srv", "sys", "tmp", "usr", "usr/bin", "usr/games", "usr/include", "usr/lib", "usr/lib64",
+        "usr/libexec", "usr/local", "usr/local/bin", "usr/local/etc", "usr/local/lib", "usr/local/sbin",
+        "usr/local/share", "usr/sbin", "usr/share", "usr/src", "var", "var/cache", "var/lib", "var/log",
+        "var/opt", "var/run", "var/spool", "var/tmp",
+    )
+)  # fmt: skip
+
+# What tools install, build in or keep for themselves inside a project: what is needed of it is for the
+# language's resolver to say.
+_INSTALLED = re.compile(
+    r"/(node_modules|site-packages|dist-packages|\.venv|venv|\.tox|\.git|\.cache|\.npm|\.yarn"
+    r"|\.gradle|\.m2|\.cargo|\.bundle|\.next/cache)(/|$)"
+)
+
+# Build directories, by the file beside them that says whose they are.
+_BUILT = {"target": ("Cargo.toml", "pom.xml"), "obj": ("*.csproj",), ".build": ("Package.swift",)}
+
+# A layer with one of these brings a system: a base that the author copied whole, nothing of the app.
+_BASE_SYSTEM = ("/etc/os-release", "/usr/lib/os-release", "/var/lib/dpkg/status", "/lib/apk/db/installed")
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """The instruction behind a layer: its root's name ("author: line 12") and its keyword."""
+
+    source: str
+    keyword: str
+
+    @property
+    def copies(self) -> bool:
+        return self.keyword in ("COPY", "ADD")
+
+
+def author_roots(
+    fs: Filesystem, layers: Mapping[int, Brought], *, workdir: str = "", owned: Container[str] = ()
+) -> list[Evidence]:
+    """Evidence for what the author's instructions brought; `layers` are those of the author's own file.
+
+    What COPY and ADD put there stays. What a RUN made inside a project (a directory that COPY put files in,
+    or the working directory) stays as well: built assets, a downloaded model; but not what a tool installed
+    there, nor what a package owns (`owned`). A directory with nothing else in it is kept as a whole, so that
+    a file which comes into it next week comes along.
+    """
+    bases = {fs.entries[path].layer for path in _BASE_SYSTEM if path in fs}
+    walk = _Walk(fs, {layer: one for layer, one in layers.items() if layer not in bases}, workdir, owned)
+    return walk.below("/", False)[0]
+
+
+class _Walk:
+    def __init__(
+        self, fs: Filesystem, layers: Mapping[int, Brought], workdir: str, owned: Container[str]
+    ) -> None:
+        self.fs = fs
+        self.layers = layers
+        self.workdir = workdir
+        self.owned = owned
+        # Directories with something of the author's below: all others are passed over.
+        self.touched: set[str] = {"/"}
+        for entry in fs:
+            if entry.layer in layers:
+                for above in ancestors(entry.path):
+                    if above in self.touched:
+                        break
+                    self.touched.add(above)
+
+    def below(self, directory: str, project: bool) -> tuple[list[Evidence], bool]:
+        """Evidence for what is below a directory, and whether that is all there is."""
+        project = directory not in _SHARED and (project or self._project(directory))
+        found: list[Evidence] = []
+        whole = True
+        for path in self.fs.children(directory):
+            entry = self.fs.entries[path]
+            if entry.kind == "dir" and self.fs.names(path):
+                if path not in self.touched:
+                    whole = False
+                    continue
+                inner, all_of_it = self.below(path, project)
+                found += inner
+                whole = whole and all_of_it
+            elif self._stays(entry, project):
+                found.append(self._evidence(path, self.layers[entry.layer]))
+            else:
+                whole = False
+        if whole and found and directory not in _SHARED:
+            return [self._whole(directory, found)], True
+        return found, whole
+
+    def _project(self, directory: str) -> bool:
+        return directory == self.workdir or any(
+            self.layers[entry.layer].copies
+            for entry in (self.fs.entries[path] for path in self.fs.children(directory))
+            if entry.kind != "dir" and entry.layer in self.layers
+        )
+
+    def _stays(self, entry: Entry, project: bool) -> bool:
+        brought = self.layers.get(entry.layer)
+        if brought is None:
+            return False
+        if brought.copies:
+            return True
+        return project and entry.path not in self.owned and not self._installed(entry.path)
+
+    def _installed(self, path: str) -> bool:
+        if _INSTALLED.search(path):
+            return True
+        return any(
+            fnmatch.filter(self.fs.names(parent_of(above)), marker)
+            for above in ancestors(path)
+            for marker in _BUILT.get(name_of(above), ())
+        )
+
+    def _whole(self, directory: str, found: list[Evidence]) -> Evidence:
+        """One reason for all: that of a COPY where there is one."""
+        first = min(
+            found, key=lambda one: (" COPY " not in one.reason and " ADD " not in one.reason, one.path)
+        )
+        return Evidence(directory, "author", first.source, first.reason, tree=True)
+
+    def _evidence(self, path: str, brought: Brought) -> Evidence:
+        verb = "put it there" if brought.copies else "made it inside the project"
+        return Evidence(path, "author", brought.source, f"the author's {brought.keyword} {verb}")
