@@ -76,7 +76,10 @@ def _stable_text(first: str, second: str, content_type: str) -> str:
         return first
     documents = _as_json(first, content_type), _as_json(second, content_type)
     if documents[0] is not None and documents[1] is not None:
-        return json.dumps(_stable_value(*documents), sort_keys=True, ensure_ascii=False)
+        common = _stable_value(*documents)
+        if common == documents[0]:
+            return first
+        return VARIES if common == VARIES else json.dumps(common, sort_keys=True, ensure_ascii=False)
     return "\n".join(_stable_lines(first.split("\n"), second.split("\n")))
 
 
@@ -174,7 +177,7 @@ def _value_differences(where: str, expected: Any, actual: Any) -> list[str]:
         return found
     if _same(expected, actual):
         return []
-    return [f"{where or '/'} was {_short(json.dumps(expected))} and is {_short(json.dumps(actual))}"]
+    return [f"{where or '/'} was {_clipped(json.dumps(expected))} and is {_clipped(json.dumps(actual))}"]
 
 
 def _lost(key: str, expected: Mapping[str, Any], actual: Mapping[str, Any]) -> bool:
@@ -223,4 +226,8 @@ def _plain_differences(expected: list[str], actual: list[str]) -> list[str]:
 
 
 def _short(text: str) -> str:
-    return repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "…")
+    return repr(_clipped(text))
+
+
+def _clipped(text: str) -> str:
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"

@@ -318,11 +318,9 @@ class StraceLog:
         rest: str,
     ) -> None:
         found = shape.match(rest)
-        if found is None:
-            # A pointer that could not be read (EFAULT), or NULL.
-            return
-        result = self._result(rest, found.end())
-        if result is None:
+        result = self._result(rest, found.end() if found else 0)
+        if found is None or result is None:
+            # No path: a pointer that could not be read (EFAULT), or NULL.
             return
         paths = self._paths(process, found)
         for path, operation in zip(paths, operations, strict=True):
@@ -337,7 +335,7 @@ class StraceLog:
 
     def _on_open(self, process: _Process, shape: re.Pattern[str], rest: str) -> None:
         found = shape.match(rest)
-        result = self._result(rest, found.end()) if found else None
+        result = self._result(rest, found.end() if found else 0)
         if found is None or result is None:
             return
         path = self._paths(process, found)[0]
@@ -353,7 +351,7 @@ class StraceLog:
 
     def _on_exec(self, process: _Process, shape: re.Pattern[str], rest: str) -> None:
         found = shape.match(rest)
-        result = self._result(rest, found.end()) if found else None
+        result = self._result(rest, found.end() if found else 0)
         if found is None or result is None:
             return
         path = self._paths(process, found)[0]
