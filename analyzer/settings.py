@@ -32,15 +32,15 @@ class LintSettings:
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     severity: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
-    # Findings of this severity or a graver one make the exit code 1.
-    fail_on: str = "info"
+    # Findings of this severity or a graver one make the exit code 1; None: info. `never` is one, too.
+    fail_on: str | None = None
     # Patterns of paths, relative to the settings file, that a walk leaves out.
     exclude: tuple[str, ...] = ()
     # Registries that images may come from; empty: any.
     trusted_registries: tuple[str, ...] = ()
     # Label name to its kind (text, url, semver, rfc3339, spdx, hash, email, rawText), as hadolint has it.
     label_schema: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
-    strict_labels: bool = False
+    strict_labels: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +275,7 @@ _LINT_KEYS: Mapping[str, _Convert] = {
     "select": _texts,
     "ignore": _texts,
     "severity": _severities,
-    "fail-on": _one_of(SEVERITIES),
+    "fail-on": _one_of((*SEVERITIES, "never")),
     "exclude": _texts,
     "trusted-registries": _texts,
     "label-schema": _mapping,

@@ -12,6 +12,8 @@ from analyzer.dockerfile.source import Span
 from analyzer.dockerfile.words import WordError
 from analyzer.shell import POSIX, Command, Part, Redirection, Script, Shell, Word, read, shebang_of
 from analyzer.shell.calls import Call, calls
+from analyzer.shell.downloads import Download, downloads
+from analyzer.shell.installs import ManagerCall, manager_calls
 from analyzer.shell.model import Assignment
 
 Located = Word | Command | Part | Redirection | Assignment
@@ -33,6 +35,15 @@ class Body:
     def calls(self) -> tuple[Call, ...]:
         """Every program that runs, wrappers such as `sudo` and `sh -c` as well as what they run."""
         return tuple(calls(self.script))
+
+    @cached_property
+    def managers(self) -> tuple[ManagerCall, ...]:
+        """Every call of a package manager: installs, removals, list updates, clean-ups."""
+        return tuple(manager_calls(self.script))
+
+    @cached_property
+    def downloads(self) -> tuple[Download, ...]:
+        return tuple(downloads(self.script))
 
     def span(self, start: int, end: int) -> Span:
         """Bytes of the script to bytes of the Dockerfile; line breaks that joining took away lie inside."""

@@ -281,7 +281,7 @@ def _expose_invalid_format(subject: Subject) -> Iterator[Finding]:
     for command in subject.of(Expose):
         for token, ports in subject.ports(command):
             for port in ports:
-                if not _split_port(port)[0]:
+                if not _split_port(port)[0].strip(":"):
                     continue
                 span = command.node.span_of(token)
                 fix = None
@@ -305,7 +305,7 @@ EXPOSE_INVALID_FORMAT = Rule(
         Example("FROM alpine:3.20\nEXPOSE 127.0.0.1:80:80\n", lines=(2,)),
         Example("FROM alpine:3.20\nEXPOSE 5000:5000\n", lines=(2,)),
     ),
-    good=(Example("FROM alpine:3.20\nEXPOSE 80\n"),),
+    good=(Example("FROM alpine:3.20\nEXPOSE 80\n"), Example("FROM alpine:3.20\nEXPOSE :80\n")),
     fix="safe",
 )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 from analyzer.checks.diagnostics import Diagnostic, diagnose, instruction_at, unread
 from analyzer.checks.interface import Finding, Rule
@@ -33,23 +32,6 @@ def check_bytes(
             for each in error.problems
         ]
     return check_subject(subject, rules, selection)
-
-
-def check_file(
-    file: Path,
-    rules: Sequence[Rule],
-    selection: Selection,
-    around: Surroundings | None = None,
-    name: str | None = None,
-) -> list[Diagnostic]:
-    """Check one file; `name` is the path to report. A file that cannot be opened gives one finding."""
-    path = name or str(file)
-    try:
-        data = file.read_bytes()
-    except OSError as error:
-        reason = f"cannot be read: {error.strerror or error}"
-        return [unread(path, UNREADABLE, selection.severity_of(UNREADABLE), reason)]
-    return check_bytes(data, path, rules, selection, around)
 
 
 def check_subject(subject: Subject, rules: Sequence[Rule], selection: Selection) -> list[Diagnostic]:

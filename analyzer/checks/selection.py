@@ -53,7 +53,7 @@ def select(rules: Sequence[Rule], settings: LintSettings) -> Selection:
         enabled=frozenset(chosen - left_out),
         named=frozenset(names & set(settings.select) - left_out),
         severity=severities,
-        fail_on=settings.fail_on,
+        fail_on=settings.fail_on or "info",
     )
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from analyzer.checks import buildkit_style, reading
+from analyzer.checks import buildkit_stage_body, buildkit_stages, buildkit_style, reading
 from analyzer.checks.interface import Rule
 
 RULES: tuple[Rule, ...] = (
     *reading.RULES,
     *buildkit_style.RULES,
+    *buildkit_stages.RULES,
+    *buildkit_stage_body.RULES,
 )
 
 
