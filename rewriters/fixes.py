@@ -128,9 +128,9 @@ def _accepted(data: bytes, batch: list[Finding], findings: list[Finding], find: 
         return None
     if _untouched(before_program, edits, new=False) != _untouched(after_program, edits, new=True):
         return None
-    if all(each.fix is not None and each.fix.safe for each in batch):
-        if _configurations(before_program) != _configurations(after_program):
-            return None
+    safe = all(each.fix is not None and each.fix.safe for each in batch)
+    if safe and _configurations(before_program) != _configurations(after_program):
+        return None
     left = Counter((each.rule, each.message) for each in find(after))
     was = Counter((each.rule, each.message) for each in findings)
     gone = Counter((each.rule, each.message) for each in batch)

@@ -79,9 +79,7 @@ def _json_row(each: Diagnostic) -> dict[str, Any]:
         "url": each.url,
         "fingerprint": each.fingerprint,
         "fix": {"title": each.fix, "safe": each.safe} if each.fix else None,
-        "edits": [
-            {**_region(edit.region), "text": edit.text, "safe": each.safe} for edit in each.edits
-        ],
+        "edits": [{**_region(edit.region), "text": edit.text, "safe": each.safe} for edit in each.edits],
     }
 
 
@@ -100,11 +98,13 @@ def github(files: Iterable[Checked]) -> Iterator[str]:
     for file in files:
         for each in file.found:
             focus = each.focus
-            fields = f"file={_property(_path(each))},line={focus.line},endLine={max(focus.line, focus.end_line)}"
+            fields = (
+                f"file={_property(_path(each))},line={focus.line},endLine={max(focus.line, focus.end_line)}"
+            )
             if focus.line == focus.end_line:
                 fields += f",col={focus.column},endColumn={focus.end_column}"
-            title = _property(each.rule)
-            yield f"::{kinds[each.severity]} {fields},title={title}::{_data(f'{each.message} ({each.url})')}\n"
+            message = _data(f"{each.message} ({each.url})")
+            yield f"::{kinds[each.severity]} {fields},title={_property(each.rule)}::{message}\n"
 
 
 def _data(value: str) -> str:

@@ -37,7 +37,7 @@ class Flags:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """One file after its check: its bytes, None where it cannot be opened, its findings, whether they fail."""
+    """One file after its check: its bytes, None where it cannot be opened, the findings, do they fail."""
 
     path: str
     data: bytes | None
@@ -55,7 +55,7 @@ class Session:
 
     def check(self, name: str) -> Checked:
         """Check one file by its path, or standard input by `-`. Raises InputError for bad settings."""
-        selection, around = self.holds_for(name)
+        selection, _ = self.holds_for(name)
         try:
             data = sys.stdin.buffer.read() if name == STANDARD_INPUT else Path(name).read_bytes()
         except OSError as error:

@@ -44,21 +44,28 @@ class FailOn(StrEnum):
 def command(
     paths: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[PATH]…", help="Files, folders, or - for standard input. Default: this folder."),
+        typer.Argument(
+            metavar="[PATH]…", help="Files, folders, or - for standard input. Default: this folder."
+        ),
     ] = None,
     fix: Annotated[bool, typer.Option("--fix", help="Write the safe fixes into the files.")] = False,
     unsafe_fixes: Annotated[
         bool, typer.Option("--unsafe-fixes", help="With --fix or --diff: the unsafe fixes too.")
     ] = False,
-    diff: Annotated[bool, typer.Option("--diff", help="Show what --fix would change; write nothing.")] = False,
+    diff: Annotated[
+        bool, typer.Option("--diff", help="Show what --fix would change; write nothing.")
+    ] = False,
     output: Annotated[Format, typer.Option("--format", help="How findings are printed.")] = Format.TEXT,
     select: Annotated[
         list[str] | None,
-        typer.Option(metavar="RULE", help="Run these alone: names, prefixes, all, default, buildkit, hadolint, slim."),
+        typer.Option(
+            metavar="RULE", help="Run these alone: names, prefixes, all, default, buildkit, hadolint, slim."
+        ),
     ] = None,
     ignore: Annotated[list[str] | None, typer.Option(metavar="RULE", help="Leave these out.")] = None,
     severity: Annotated[
-        list[str] | None, typer.Option(metavar="RULE=LEVEL", help="Weigh a rule: error, warning, info, style.")
+        list[str] | None,
+        typer.Option(metavar="RULE=LEVEL", help="Weigh a rule: error, warning, info, style."),
     ] = None,
     fail_on: Annotated[
         FailOn | None, typer.Option(help="Exit with 1 from this severity on. Default: info.")
@@ -135,7 +142,9 @@ def _checked(session: Session, names: list[str]) -> Iterator[Checked]:
         processes, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)
     )
     with pool:
-        yield from pool.imap(_Report(session), names, chunksize=max(1, min(32, len(names) // (processes * 8))))
+        yield from pool.imap(
+            _Report(session), names, chunksize=max(1, min(32, len(names) // (processes * 8)))
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +220,9 @@ def _difference(name: str, before: bytes, after: bytes) -> str:
 
     old, new = (text.decode("utf-8", "surrogateescape").splitlines(keepends=True) for text in (before, after))
     lines = difflib.unified_diff(old, new, name, name)
-    return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
+    return "".join(
+        line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines
+    )
 
 
 def _explain(name: str) -> int:
