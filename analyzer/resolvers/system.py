@@ -5,56 +5,31 @@ Every need has a name, by which a user can switch it off.
 
 from __future__ import annotations
 
-import fnmatch
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from analyzer.evidence import Evidence
-from analyzer.filesystem import name_of
 from analyzer.resolvers.elf import may_be_elf
 from analyzer.resolvers.elfreader import ELF
 from analyzer.resolvers.interface import Extractor, Finding, View
-
-_NOTHING = re.compile(r"(?!)")
-
-
-@dataclass(frozen=True, slots=True)
-class Need:
-    """A need of the system and when it is there.
-
-    It is there always when nothing says when; else for each kept file that takes one of the functions `uses`
-    from the C library, spells one of the paths `spells` (see elfreader.py), or whose path `files` matches.
-    `paths` are kept as they are, `trees` with all below them; `*` stands for part of a name.
-    """
-
-    name: str
-    reason: str
-    paths: tuple[str, ...] = ()
-    trees: tuple[str, ...] = ()
-    uses: frozenset[str] = frozenset()
-    spells: frozenset[str] = frozenset()
-    files: re.Pattern[str] = _NOTHING
-
-    @property
-    def always(self) -> bool:
-        return not self.uses and not self.spells and self.files is _NOTHING
+from analyzer.resolvers.needs import Need, told, why
 
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-_USERS = _words(
+USERS = _words(
     "getpwnam getpwnam_r getpwuid getpwuid_r getpwent getgrnam getgrnam_r getgrgid getgrgid_r getgrent"
     " getgrouplist initgroups"
 )
-_HOSTS = _words(
+HOSTS = _words(
     "getaddrinfo getnameinfo gethostbyname gethostbyname_r gethostbyname2 gethostbyname2_r gethostbyaddr"
     " gethostbyaddr_r"
 )
-_SERVICES = _words(
+SERVICES = _words(
     "getservbyname getservbyname_r getservbyport getservbyport_r getprotobyname getprotobyname_r"
     " getprotobynumber getprotobynumber_r"
 )
@@ -101,14 +76,14 @@ NEEDS: tuple[Need, ...] = (
         "names",
         "it looks up users or hosts by name",
         paths=("/etc/nsswitch.conf", "/etc/host.conf", "/etc/gai.conf"),
-        uses=_USERS | _HOSTS | _SERVICES,
+        uses=USERS | HOSTS | SERVICES,
         spells=frozenset({"/etc/nsswitch.conf"}),
     ),
     Need(
         "services",
         "it looks up services or protocols by name",
         paths=("/etc/services", "/etc/protocols", "/etc/networks", "/etc/rpc"),
-        uses=_HOSTS | _SERVICES,
+        uses=HOSTS | SERVICES,
         spells=frozenset({"/etc/services", "/etc/protocols"}),
         files=_INTERPRETERS,
     ),
@@ -132,7 +107,7 @@ NEEDS: tuple[Need, ...] = (
         # OpenSSL finds a root by the hash that names its link in the directory.
         trees=("/etc/ssl/certs", "/etc/pki/tls/certs"),
         spells=frozenset({"/etc/ssl/certs", "/etc/ssl/cert.pem", "/etc/pki/tls/certs"}),
-        files=re.compile(r"/lib(ssl|gnutls|mbedtls|wolfssl|nss3|curl(-gnutls|-nss)?)\.so[.\d]*$|/(node|nodejs)$"),
+        files=re.compile(r"/lib(ssl|gnutls|mbedtls|wolfssl|nss3|curl(-gnutls|-nss)?)(-[0-9a-f]{6,})?\.so[.\d]*$|/(node|nodejs)$"),
     ),
     Need(
         "localtime",
@@ -227,49 +202,15 @@ class System:
             self._told = True
             for need in wanted:
                 if need.always:
-                    yield from _told(view, need, f"system: {need.name}", need.reason)
+                    yield from told(view, need, "system", f"system: {need.name}", need.reason)
             yield from _configured(view)
         programs = [path for path in new if may_be_elf(view.fs.entries[path])]
         facts = view.facts.get_many(ELF, programs)
         for path in new:
-            said = facts.get(path) or {}
-            uses, spells = frozenset(said.get("uses", ())), frozenset(said.get("spells", ()))
             for need in wanted:
-                if need.always:
-                    continue
-                why = _why(need, path, uses, spells)
-                if why:
-                    yield from _told(view, need, path, f"{need.reason} ({why})")
-
-
-def _why(need: Need, path: str, uses: frozenset[str], spells: frozenset[str]) -> str:
-    """What about a kept file makes the need; "" when nothing does."""
-    taken = sorted(need.uses & uses)
-    if taken:
-        return f"calls {taken[0]}"
-    named = sorted(need.spells & spells)
-    if named:
-        return f"names {named[0]}"
-    return f"is {name_of(path)}" if need.files.search(path) else ""
-
-
-def _told(view: View, need: Need, source: str, reason: str) -> Iterator[Evidence]:
-    for pattern in need.paths:
-        for path in _matching(view, pattern):
-            yield Evidence(path, "system", source, reason)
-    for pattern in need.trees:
-        for path in _matching(view, pattern):
-            yield Evidence(path, "system", source, reason, tree=True)
-
-
-def _matching(view: View, pattern: str) -> Iterable[str]:
-    """Paths that exist; a pattern's wildcard is in its last name, and links in its directory are followed."""
-    directory, _, name = pattern.rpartition("/")
-    if not re.search(r"[*\[]", name):
-        return (pattern,)
-    found = view.fs.resolve(directory or "/").path
-    shape = re.compile(fnmatch.translate(name))
-    return tuple(f"{directory}/{child}" for child in view.fs.names(found) if shape.match(child))
+                made = "" if need.always else why(need, path, facts.get(path) or {})
+                if made:
+                    yield from told(view, need, "system", path, f"{need.reason} ({made})")
 
 
 def _configured(view: View) -> Iterator[Evidence]:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from analyzer.resolvers.elf import Elf
 from analyzer.resolvers.interface import Resolver
+from analyzer.resolvers.libraries import Libraries
 from analyzer.resolvers.python import Python
 from analyzer.resolvers.script import Interpreters
 from analyzer.resolvers.system import System
@@ -21,6 +22,7 @@ RESOLVERS: tuple[tuple[Callable[[], Resolver], Coverage], ...] = (
     (Traced, "traced"),
     (Elf, "traced"),
     (Python, "balanced"),
+    (Libraries, "traced"),
     (Interpreters, "traced"),
     (System, "traced"),
 )

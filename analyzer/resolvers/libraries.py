@@ -1,0 +1,212 @@
+"""What libraries load or read that nothing links: plugin directories, modules named in configuration, data.
+
+The table names a library by its documented file name and says what its documentation says it reads. Paths are
+those of Debian, Fedora and Alpine; what an image lacks costs nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from analyzer.evidence import Evidence
+from analyzer.filesystem import name_of
+from analyzer.resolvers.elf import may_be_elf
+from analyzer.resolvers.elfreader import ELF
+from analyzer.resolvers.interface import Extractor, Finding, View
+from analyzer.resolvers.needs import Need, library_directories, told, why
+from analyzer.resolvers.system import HOSTS, SERVICES, USERS
+
+
+def _library(names: str, reason: str, *, paths: str = "", trees: str = "", uses: str = "") -> Need:
+    # Behind the name a version; in wheels, a digest that tells the copy from the system's.
+    files = re.compile(rf"/lib({names})(-?\d[\w.]*|-[0-9a-f]{{6,}})?\.so[.\d]*$" if names else r"(?!)")
+    return Need(
+        "libraries", reason, tuple(paths.split()), tuple(trees.split()), frozenset(uses.split()), files=files
+    )
+
+
+TABLE: tuple[Need, ...] = (
+    _library("", "it converts between character sets", trees="{lib}/gconv", uses="iconv_open"),
+    _library(
+        "crypto",
+        "OpenSSL's configuration, providers and engines",
+        paths="/etc/ssl/openssl.cnf /usr/lib/ssl/openssl.cnf /etc/pki/tls/openssl.cnf",
+        trees="{lib}/ossl-modules {lib}/engines-* /etc/crypto-policies /etc/pki/tls/openssl.d",
+    ),
+    _library("gnutls", "GnuTLS's configuration", trees="/etc/gnutls /etc/crypto-policies"),
+    _library(
+        "p11-kit",
+        "PKCS#11 modules and their configuration",
+        trees="{lib}/pkcs11 /etc/pkcs11 /usr/share/p11-kit",
+    ),
+    _library(
+        "nss3",
+        "NSS's own modules",
+        paths="{lib}/libsoftokn3* {lib}/libfreebl* {lib}/libnssckbi.so {lib}/libnssdbm3*",
+        trees="{lib}/nss",
+    ),
+    _library(
+        "pam", "PAM's configuration", paths="/etc/pam.conf /etc/environment", trees="/etc/pam.d /etc/security"
+    ),
+    _library(
+        "krb5",
+        "Kerberos's configuration and plugins",
+        paths="/etc/krb5.conf",
+        trees="/etc/krb5.conf.d {lib}/krb5",
+    ),
+    _library("gssapi", "GSSAPI mechanisms", trees="/etc/gss {lib}/gss"),
+    _library("sasl2", "SASL mechanisms", trees="{lib}/sasl2 /etc/sasl2"),
+    _library("ldap(_r)?", "LDAP's defaults", trees="/etc/ldap /etc/openldap"),
+    _library(
+        "odbc", "ODBC's drivers and sources", paths="/etc/odbc.ini /etc/odbcinst.ini", trees="{lib}/odbc"
+    ),
+    _library("(sybdb|ct|tdsodbc)", "FreeTDS's configuration", trees="/etc/freetds"),
+    _library(
+        "(mariadb|mysqlclient)",
+        "the client's authentication plugins and options",
+        paths="/etc/my.cnf",
+        trees="{lib}/libmariadb3 {lib}/mariadb /etc/mysql /etc/my.cnf.d",
+    ),
+    _library(
+        "fontconfig",
+        "fonts and where they are",
+        trees="/etc/fonts /usr/share/fontconfig /usr/share/xml/fontconfig /usr/share/fonts"
+        " /usr/local/share/fonts /var/cache/fontconfig",
+    ),
+    _library("pango", "text layout modules", trees="{lib}/pango /etc/pango"),
+    _library("gdk_pixbuf", "image loaders", trees="{lib}/gdk-pixbuf-2.0 /usr/share/mime"),
+    _library("gio", "GIO's modules and settings", trees="{lib}/gio /usr/share/glib-2.0/schemas"),
+    _library(
+        "gtk",
+        "GTK's modules and icons",
+        trees="{lib}/gtk-3.0 /etc/gtk-3.0 /usr/share/icons/hicolor"
+        " /usr/share/icons/Adwaita /usr/share/themes",
+    ),
+    _library(
+        "X11",
+        "X's locales and messages",
+        paths="/usr/share/X11/XErrorDB /usr/share/X11/rgb.txt",
+        trees="/usr/share/X11/locale",
+    ),
+    _library("xkbcommon", "keyboard layouts", trees="/usr/share/X11/xkb"),
+    _library(
+        "((EGL|GLX)(_mesa)?|GLdispatch|gbm)",
+        "graphics drivers and who provides them",
+        trees="{lib}/dri {lib}/gbm /usr/share/glvnd /etc/glvnd /usr/share/drirc.d",
+    ),
+    _library("vulkan", "Vulkan drivers", trees="/usr/share/vulkan /etc/vulkan"),
+    _library("OpenCL", "OpenCL drivers", trees="/etc/OpenCL"),
+    _library("va", "video drivers", trees="{lib}/dri"),
+    _library("asound", "sound configuration and plugins", trees="/usr/share/alsa /etc/alsa {lib}/alsa-lib"),
+    _library("gstreamer", "media plugins", trees="{lib}/gstreamer-1.0 {lib}/gstreamer1.0"),
+    _library(
+        "MagickCore",
+        "image coders and their policy",
+        trees="{lib}/ImageMagick-* /etc/ImageMagick-6 /etc/ImageMagick-7 /usr/share/ImageMagick-6"
+        " /usr/share/ImageMagick-7",
+    ),
+    _library("GraphicsMagick", "image coders", trees="{lib}/GraphicsMagick-* /usr/share/GraphicsMagick-*"),
+    _library("heif", "image codecs", trees="{lib}/libheif"),
+    _library("vips", "image modules", trees="{lib}/vips-modules-*"),
+    _library(
+        "magic",
+        "the table of file types",
+        paths="/etc/magic /etc/magic.mime /usr/share/misc/magic*",
+        trees="/usr/lib/file /usr/share/file",
+    ),
+    _library(
+        "gs",
+        "PostScript's own files and fonts",
+        trees="/usr/share/ghostscript /usr/share/color/icc /usr/share/fonts"
+        " /etc/ghostscript /var/lib/ghostscript",
+    ),
+    _library("poppler", "character maps", trees="/usr/share/poppler"),
+    _library("proj", "projections", trees="/usr/share/proj"),
+    _library("gdal", "GDAL's tables and plugins", trees="/usr/share/gdal {lib}/gdalplugins"),
+    _library("tesseract", "language data", trees="/usr/share/tesseract-ocr /usr/share/tessdata"),
+    _library("hunspell", "dictionaries", trees="/usr/share/hunspell /usr/share/myspell"),
+    _library(
+        "aspell", "dictionaries", trees="{lib}/aspell /usr/lib/aspell /var/lib/aspell /usr/share/aspell"
+    ),
+    _library("enchant", "spelling providers", trees="{lib}/enchant-2 /usr/share/enchant-2"),
+    _library("xml2", "XML catalogues", trees="/etc/xml"),
+    _library("aprutil", "database drivers", trees="{lib}/apr-util-1"),
+    _library("tcl", "Tcl's own scripts", trees="/usr/share/tcltk /usr/lib/tcltk {lib}/tcltk"),
+    _library("tk", "Tk's own scripts", trees="/usr/share/tcltk"),
+    _library(
+        "(mpi|open-pal)",
+        "MPI's components",
+        trees="{lib}/openmpi /usr/share/openmpi /etc/openmpi {lib}/pmix2",
+    ),
+    _library("hwloc", "hardware plugins", trees="{lib}/hwloc"),
+    _library("audit", "the audit library's configuration", paths="/etc/libaudit.conf"),
+    _library("pci", "names of devices", paths="/usr/share/misc/pci.ids"),
+    _library("dbus", "the message bus's configuration", trees="/etc/dbus-1 /usr/share/dbus-1"),
+    _library("(icudata|icuuc)", "ICU's data", trees="/usr/share/icu {lib}/icu"),
+)
+
+
+def read_services(data: bytes) -> list[str]:
+    """The services that nsswitch.conf(5) names for any database, sorted."""
+    names: set[str] = set()
+    for line in data.decode("utf-8", "replace").splitlines():
+        _, _, services = line.partition("#")[0].partition(":")
+        names.update(re.findall(r"[\w-]+", re.sub(r"\[[^\]]*\]", " ", services)))
+    return sorted(names)
+
+
+def read_modules(data: bytes) -> list[str]:
+    """Modules that a file of pam.d(5) names: a name, or a path."""
+    lines = (line.partition("#")[0] for line in data.decode("utf-8", "replace").splitlines())
+    return sorted({word for line in lines for word in line.split() if word.endswith(".so")})
+
+
+NSSWITCH = Extractor("nsswitch.conf", 1, read_services)
+PAM_FILE = Extractor("pam.d", 1, read_modules, 65536)
+
+# Without the file, or for a database that it leaves out (nsswitch.conf(5), nss/nsswitch.c).
+_NSS_DEFAULTS = ("files", "dns")
+
+
+class Libraries:
+    """Keeps what the table says for each kept library, name service modules and PAM modules."""
+
+    name = "libraries"
+
+    def resolve(
+        self, view: View, new: Sequence[str], kept: Mapping[str, Sequence[Evidence]]
+    ) -> Iterator[Finding]:
+        programs = [path for path in new if may_be_elf(view.fs.entries[path])]
+        for path, facts in view.facts.get_many(ELF, programs).items():
+            if facts is None:
+                continue
+            for need in TABLE:
+                made = why(need, path, facts)
+                if made:
+                    yield from told(view, need, "linked", path, f"{need.reason} ({made})")
+            uses = sorted((USERS | HOSTS | SERVICES).intersection(facts.get("uses", ())))
+            if uses:
+                yield from _name_services(view, path, uses[0])
+        for path in new:
+            if path.startswith("/etc/pam.d/") and view.fs.entries[path].kind == "file":
+                yield from _pam_modules(view, path)
+
+
+def _name_services(view: View, source: str, function: str) -> Iterator[Evidence]:
+    for name in (*_NSS_DEFAULTS, *(view.facts.get(NSSWITCH, "/etc/nsswitch.conf") or ())):
+        for directory in library_directories(view, source):
+            path = f"{directory}/libnss_{name}.so.2"
+            if path in view.fs:
+                yield Evidence(path, "linked", source, f"nsswitch.conf names {name}, and it calls {function}")
+
+
+def _pam_modules(view: View, source: str) -> Iterator[Evidence]:
+    for name in view.facts.get(PAM_FILE, source) or ():
+        if name.startswith("/"):
+            yield Evidence(name, "linked", source, f"it names {name_of(name)}")
+            continue
+        for directory in library_directories(view, source):
+            path = f"{directory}/security/{name}"
+            if view.fs.lookup(path) is not None:
+                yield Evidence(path, "linked", source, f"it names {name}")

@@ -1,0 +1,138 @@
+"""What libraries load or read that nothing links."""
+
+from __future__ import annotations
+
+import pytest
+
+from analyzer.evidence import Evidence
+from analyzer.resolvers.closure import close
+from analyzer.resolvers.elf import Elf
+from analyzer.resolvers.libraries import TABLE, Libraries, read_modules, read_services
+from tests.analyzer.resolvers.elfimage import elf
+from tests.imagefs import File, Node, view_of
+
+T = "/usr/lib/x86_64-linux-gnu"
+
+
+def program(*uses: str) -> File:
+    return File(elf(uses=uses), mode=0o755)
+
+
+CASES: dict[str, tuple[str, dict[str, Node], set[str], set[str]]] = {
+    "gconv for what calls iconv_open": (
+        "/bin/app",
+        {"/bin/app": program("iconv_open"), f"{T}/gconv/UTF-16.so": elf(), f"{T}/gconv/gconv-modules": "x"},
+        {f"{T}/gconv/UTF-16.so", f"{T}/gconv/gconv-modules"},
+        set(),
+    ),
+    "no gconv for what does not": (
+        "/bin/app",
+        {"/bin/app": program("getpwnam"), f"{T}/gconv/UTF-16.so": elf()},
+        set(),
+        {f"{T}/gconv"},
+    ),
+    "name service modules that nsswitch.conf names, with their libraries": (
+        "/bin/app",
+        {
+            "/bin/app": program("getpwnam"),
+            "/etc/nsswitch.conf": "passwd: files [NOTFOUND=return] ldap # sss\nhosts: mdns4_minimal dns\n",
+            f"{T}/libnss_ldap.so.2": elf(needed=["libldap.so"]),
+            f"{T}/libldap.so": elf(),
+            f"{T}/libnss_mdns4_minimal.so.2": elf(),
+            f"{T}/libnss_files.so.2": elf(),
+            f"{T}/libnss_sss.so.2": elf(),
+        },
+        {
+            f"{T}/libnss_ldap.so.2",
+            f"{T}/libldap.so",
+            f"{T}/libnss_mdns4_minimal.so.2",
+            f"{T}/libnss_files.so.2",
+        },
+        {f"{T}/libnss_sss.so.2"},
+    ),
+    "PAM: the modules that its files name": (
+        f"{T}/libpam.so.0",
+        {
+            f"{T}/libpam.so.0": elf(),
+            "/etc/pam.d/su": "auth sufficient pam_rootok.so #pam_no.so\naccount required /opt/pam_mine.so\n",
+            f"{T}/security/pam_rootok.so": elf(),
+            f"{T}/security/pam_no.so": elf(),
+            "/opt/pam_mine.so": elf(),
+        },
+        {"/etc/pam.d/su", f"{T}/security/pam_rootok.so", "/opt/pam_mine.so"},
+        {f"{T}/security/pam_no.so"},
+    ),
+    "OpenSSL: providers, engines, configuration": (
+        f"{T}/libcrypto.so.3",
+        {
+            f"{T}/libcrypto.so.3": elf(),
+            f"{T}/ossl-modules/legacy.so": elf(),
+            f"{T}/engines-3/afalg.so": elf(),
+            "/etc/ssl/openssl.cnf": "x",
+        },
+        {f"{T}/ossl-modules/legacy.so", f"{T}/engines-3/afalg.so", "/etc/ssl/openssl.cnf"},
+        set(),
+    ),
+    "a library outside the system's directories: what lies beside it": (
+        "/opt/conda/lib/libcrypto.so.3",
+        {"/opt/conda/lib/libcrypto.so.3": elf(), "/opt/conda/lib/ossl-modules/legacy.so": elf()},
+        {"/opt/conda/lib/ossl-modules/legacy.so"},
+        set(),
+    ),
+    "a wheel's own copy, named by a digest": (
+        "/venv/pkg.libs/libfontconfig-0fc6a5ce.so.1.12.0",
+        {"/venv/pkg.libs/libfontconfig-0fc6a5ce.so.1.12.0": elf(), "/etc/fonts/fonts.conf": "x"},
+        {"/etc/fonts/fonts.conf"},
+        set(),
+    ),
+    "a name that only begins alike": (
+        f"{T}/libgsl.so.27",
+        {f"{T}/libgsl.so.27": elf(), "/usr/share/ghostscript/init.ps": "x"},
+        set(),
+        {"/usr/share/ghostscript"},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_a_library_brings(case: str) -> None:
+    root, tree, kept, gone = CASES[case]
+    closure = close(view_of(tree), [Evidence(root, "asked", "test", "")], [Libraries(), Elf()])
+    assert kept <= set(closure.evidence)
+    assert not gone & set(closure.evidence)
+
+
+@pytest.mark.parametrize(
+    ("name", "row"),
+    [
+        ("libX11.so.6", "X's locales and messages"),
+        ("libMagickCore-6.Q16.so.6", "image coders and their policy"),
+        ("libtcl8.6.so", "Tcl's own scripts"),
+        ("libgtk-3.so.0", "GTK's modules and icons"),
+        ("libldap-2.5.so.0", "LDAP's defaults"),
+        ("libaprutil-1.so.0", "database drivers"),
+        ("libmariadb.so.3", "the client's authentication plugins and options"),
+        ("libpango-1.0.so.0", "text layout modules"),
+        ("libicudata.so.72", "ICU's data"),
+        ("libgio-2.0.so.0", "GIO's modules and settings"),
+        ("libgstreamer-1.0.so.0", "media plugins"),
+        ("libGLX_mesa.so.0", "graphics drivers and who provides them"),
+    ],
+)
+def test_libraries_are_known_by_their_names(name: str, row: str) -> None:
+    assert [need.reason for need in TABLE if need.files.search(f"/usr/lib/{name}")] == [row]
+
+
+def test_files_that_name_modules() -> None:
+    assert read_services(
+        b"passwd: compat systemd\n# hosts: nis\nhosts:\tfiles dns [!UNAVAIL=return] x\n"
+    ) == [
+        "compat",
+        "dns",
+        "files",
+        "systemd",
+        "x",
+    ]
+    assert read_modules(b"auth [success=1 default=ignore] pam_unix.so nullok\n@include common\n") == [
+        "pam_unix.so"
+    ]
