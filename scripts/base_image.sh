@@ -57,7 +57,11 @@ find "\$root/usr/share/man" -type f -delete
 EOF_HOOK
 chmod +x "$work/customize"
 
-mmdebstrap --quiet --variant=minbase --include=ca-certificates,usr-is-merged --hook-dir=/usr/share/mmdebstrap/hooks/merged-usr \
+# Without it usrmerge comes in, and all of Perl with it.
+merged=/usr/share/mmdebstrap/hooks/merged-usr
+[ -d "$merged" ] && set -- --include=usr-is-merged --hook-dir="$merged" || set --
+
+mmdebstrap --quiet --variant=minbase --include=ca-certificates "$@" \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
     --dpkgopt='path-exclude=/usr/share/locale/*' \
     --dpkgopt='path-exclude=/usr/share/man/*/man*/*' \

@@ -1,0 +1,32 @@
+# Each target is one line to a script or a tool; `make demo` and `make test` bring along what they need.
+PY := .venv/bin/python
+
+.PHONY: demo test unit e2e check format venv clean
+
+demo: .venv/.runtime  ## rewrite the Flask fixture, with an engine of our own if none answers
+	$(PY) scripts/engine.py scripts/demo.sh
+
+test: unit e2e  ## everything
+
+unit: .venv/.dev  ## unit and golden tests: no engine
+	$(PY) -m pytest -n 2 -m "not engine"
+
+e2e: .venv/.dev  ## end to end, on a real engine
+	$(PY) scripts/engine.py --optional $(PY) -m pytest -m engine -n 2 --dist loadfile
+
+check: .venv/.dev  ## format, lint, types, layers, dependencies
+	.venv/bin/ruff format --check . && .venv/bin/ruff check . && .venv/bin/mypy && .venv/bin/lint-imports && .venv/bin/deptry .
+
+format: .venv/.dev
+	.venv/bin/ruff check --fix . && .venv/bin/ruff format .
+
+venv: .venv/.dev
+
+.venv/.runtime: pyproject.toml constraints.txt scripts/venv.sh
+	scripts/venv.sh && touch $@
+
+.venv/.dev: pyproject.toml constraints.txt scripts/venv.sh
+	scripts/venv.sh dev && touch .venv/.runtime $@
+
+clean:  ## not .cache/engine: a daemon may run on it
+	rm -rf .venv .cache/demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
