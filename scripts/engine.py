@@ -182,12 +182,7 @@ def ensure_base_image(engine: DockerEngine) -> None:
     if engine.inspect(BASE_IMAGE) is not None:
         return
     say(f"pulling {BASE_IMAGE}")
-    pulled = subprocess.run(
-        [engine.binary, "pull", "--quiet", BASE_IMAGE],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    pulled = subprocess.run([engine.binary, "pull", "--quiet", BASE_IMAGE], capture_output=True, text=True)
     if pulled.returncode == 0:
         return
     say(f"no registry answers ({pulled.stderr.strip().splitlines()[-1]})")
@@ -200,7 +195,11 @@ def ensure_base_image(engine: DockerEngine) -> None:
             install("mmdebstrap", "debian-archive-keyring")
         say(f"making a stand-in for {BASE_IMAGE} with mmdebstrap (half a minute)")
         CACHE.mkdir(exist_ok=True)
-        subprocess.run([ROOT / "scripts" / "base_image.sh", BASE_SUITE, archive], check=True)
+        made = subprocess.run(
+            [ROOT / "scripts" / "base_image.sh", BASE_SUITE, archive], capture_output=True, text=True
+        )
+        if made.returncode:
+            raise NoEngineError(f"mmdebstrap could not make the stand-in:\n{made.stderr[-2000:]}")
     path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     changes = ["--change", 'CMD ["bash"]', "--change", f"ENV PATH={path}"]
     subprocess.run(
