@@ -19,7 +19,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -55,10 +55,21 @@ def main(arguments: list[str]) -> int:
         sys.exit(__doc__)
     try:
         with running_engine():
-            return subprocess.call(command)
+            return call(command)
     except NoEngineError as error:
         say(f"no container engine: {error}")
-        return subprocess.call(command) if optional else 2
+        return call(command) if optional else 2
+
+
+def call(command: Sequence[str]) -> int:
+    """Run the command to its end. An interrupt is its business: it has containers to take away first."""
+    child = subprocess.Popen(command)
+    signal.signal(signal.SIGTERM, lambda *_: child.terminate())
+    while True:
+        try:
+            return child.wait()
+        except KeyboardInterrupt:
+            continue
 
 
 @contextmanager

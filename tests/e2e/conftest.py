@@ -9,6 +9,7 @@ import pytest
 
 from analyzer.engines.docker import DockerEngine, find_docker
 from analyzer.errors import ScratchifyError
+from scripts.engine import NoEngineError, ensure_base_image
 
 NOT_RUN = "THE END-TO-END TESTS DID NOT RUN: no container engine. `make test` brings one along."
 
@@ -18,10 +19,16 @@ def engine() -> Iterator[DockerEngine]:
     """A docker engine that answers, with the fixtures' base image in it. What the session made is removed."""
     try:
         found = find_docker()
-    except ScratchifyError as error:
-        message = f"{NOT_RUN}\n{error.message}\n{error.detail}"
+        ensure_base_image(found)
+    except (ScratchifyError, NoEngineError) as error:
+        message = f"{NOT_RUN}\n{error}"
         if os.environ.get("CI") == "true":
             pytest.fail(message, pytrace=False)
         pytest.skip(message)
     yield found
     found.close()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if any(NOT_RUN in str(report.longrepr) for report in terminalreporter.stats.get("skipped", ())):
+        terminalreporter.write_sep("!", NOT_RUN, red=True, bold=True)
