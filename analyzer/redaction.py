@@ -104,5 +104,7 @@ def _assignment(found: re.Match[str]) -> str:
     for group, quote in (("double", '"'), ("single", "'"), ("value", "")):
         value = found[group]
         if value is not None and is_secret(found["name"], value):
+            # A bare value under a quoted name is a number of JSON: a mark needs quotes there.
+            quote = quote or found["quote"]
             return f"{found['head']}{quote}{mark(found['name'])}{quote}"
     return found[0]
