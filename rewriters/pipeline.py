@@ -32,8 +32,14 @@ from rewriters.verify import Verdict, measure
 ASSEMBLY = "assembly/1"
 
 
-def rewrite(request: Request, open_engine: Callable[[], Engine], progress: Progress) -> Rewritten:
-    """Rewrite one Dockerfile.
+def rewrite(
+    request: Request,
+    open_engine: Callable[[], Engine],
+    progress: Progress,
+    *,
+    for_every_level: bool = False,
+) -> Rewritten:
+    """Rewrite one Dockerfile; `for_every_level` records enough to plan again at any coverage level.
 
     Raises ScratchifyError where it cannot and NegativeAnswerError where the slim image does not do what the
     original does; the engine and the disk are then as they were before.
@@ -45,15 +51,18 @@ def rewrite(request: Request, open_engine: Callable[[], Engine], progress: Progr
         bench = Bench(engine, find_strace(), request, work, progress)
         original = build_original(bench, source)
         recording = watch(bench, original)
+        facts = LiveFacts(original.fs, original.facts.layers)
         planner = Planner(
             source,
             request.keeping,
             original,
             recording,
-            LiveFacts(original.fs, original.facts.layers),
+            facts,
             lambda: find_tools(engine, request, source.tools_candidates(), work),
         )
         settled = settle(bench, planner)
+        if for_every_level:
+            record_facts(bench, original, recording, facts, planner.tools())
         return finish(bench, planner, settled)
 
 
@@ -92,14 +101,8 @@ def trace(
         original = build_original(bench, source) if source else take_image(bench, image or "")
         recording = watch(bench, original)
         facts = LiveFacts(original.fs, original.facts.layers)
-        with progress.step("plan", "Collecting facts"):
-            for coverage in LEVELS:
-                keep(original, recording, facts, replace(request.keeping, coverage=coverage), ())
-        recording.facts.update(facts.asked)
-        if source is not None:
-            recording.facts[ASSEMBLY] = describe_tools(
-                find_tools(engine, request, source.tools_candidates(), work)
-            )
+        tools = find_tools(engine, request, source.tools_candidates(), work) if source else None
+        record_facts(bench, original, recording, facts, tools)
         return recording
 
 
@@ -215,5 +218,13 @@ def take_image(bench: Bench, name: str) -> Image:
     return bench.save(str(document["Id"]), f"Reading {name}")
 
 
-def describe_tools(tools: Tools | None) -> dict[str, str]:
-    return {} if tools is None else {tools.base: "busybox" if tools.busybox else "gnu"}
+def record_facts(
+    bench: Bench, original: Image, recording: Recording, facts: LiveFacts, tools: Tools | None
+) -> None:
+    """Put into the recording what planning asks for at each coverage level, and who can assemble."""
+    with bench.progress.step("facts", "Collecting facts for the recording"):
+        for coverage in LEVELS:
+            keep(original, recording, facts, replace(bench.request.keeping, coverage=coverage), ())
+    recording.facts.update(facts.asked)
+    if tools is not None:
+        recording.facts[ASSEMBLY] = {tools.base: "busybox" if tools.busybox else "gnu"}

@@ -174,6 +174,9 @@ class DockerEngine:
         containers = self._run("container", "ls", "--all", "--quiet", "--no-trunc", "--filter", mine)
         for container in containers.text.split():
             self.remove(container)
+        names = self._run("image", "ls", "--format", "{{.Repository}}:{{.Tag}}", f"scratchify-{self.session}")
+        for name in names.text.split():
+            self.remove_image(name)
         images = self._run("image", "ls", "--quiet", "--no-trunc", "--filter", mine)
         for image in dict.fromkeys(images.text.split()):
             self.remove_image(image)

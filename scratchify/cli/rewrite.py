@@ -14,12 +14,14 @@ from analyzer.engines.choose import choose_engine
 from analyzer.errors import EXIT_CLEAN, ScratchifyError
 from rewriters.block import is_rewritten
 from rewriters.pipeline import rewrite
+from rewriters.remembered import remember
 from rewriters.report import as_json, diff_text, table_text
 from rewriters.request import STDIN, Request
 from rewriters.result import Rewritten
 from scratchify.cli import options
 from scratchify.console import Console
 from scratchify.files import write_whole
+from scratchify.lock import alone_on
 
 
 def command(
@@ -101,11 +103,19 @@ def command(
         output=target_file,
     )
     console = Console()
-    result = rewrite(request, lambda: choose_engine(engine or found.engine or "auto"), console)
-    if save_recording is not None:
-        recordings.write(result.recording, save_recording)
-    if result.text is not None and not diff:
-        deliver(result.text, target_file)
+    with alone_on(file):
+        result = rewrite(
+            request,
+            lambda: choose_engine(engine or found.engine or "auto"),
+            console,
+            for_every_level=save_recording is not None,
+        )
+        if save_recording is not None:
+            recordings.write(result.recording, save_recording)
+        if result.text is not None and not diff:
+            deliver(result.text, target_file)
+    if result.text is not None:
+        remember(result.text, result.kept)
     show(result, request, console, format, diff, target_file)
     return EXIT_CLEAN
 
