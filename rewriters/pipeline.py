@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +12,7 @@ from pathlib import Path
 from analyzer import recording as recordings
 from analyzer.engines.interface import Engine
 from analyzer.errors import NegativeAnswerError, ScratchifyError
+from analyzer.evidence import Evidence
 from analyzer.recording import Recording
 from analyzer.resolvers.facts import LiveFacts, RecordedFacts
 from analyzer.resolvers.table import LEVELS
@@ -19,7 +20,7 @@ from analyzer.tracers.strace import find_strace
 from rewriters.assemble import Assembly, rewritten
 from rewriters.build import build_request, find_tools, write_dockerfile
 from rewriters.capture import Image, from_recording
-from rewriters.planning import Planner, keep
+from rewriters.planning import Planner, author_evidence, keep
 from rewriters.progress import Progress
 from rewriters.render import Tools
 from rewriters.request import Request
@@ -62,7 +63,7 @@ def rewrite(
         )
         settled = settle(bench, planner)
         if for_every_level:
-            record_facts(bench, original, recording, facts, planner.tools())
+            record_facts(bench, original, recording, facts, planner.roots, planner.tools())
         return finish(bench, planner, settled)
 
 
@@ -101,8 +102,12 @@ def trace(
         original = build_original(bench, source) if source else take_image(bench, image or "")
         recording = watch(bench, original)
         facts = LiveFacts(original.fs, original.facts.layers)
-        tools = find_tools(engine, request, source.tools_candidates(), work) if source else None
-        record_facts(bench, original, recording, facts, tools)
+        if source is None:
+            record_facts(bench, original, recording, facts, (), None)
+        else:
+            tools = find_tools(engine, request, source.tools_candidates(), work)
+            roots = author_evidence(original, source)
+            record_facts(bench, original, recording, facts, roots, tools)
         return recording
 
 
@@ -219,12 +224,17 @@ def take_image(bench: Bench, name: str) -> Image:
 
 
 def record_facts(
-    bench: Bench, original: Image, recording: Recording, facts: LiveFacts, tools: Tools | None
+    bench: Bench,
+    original: Image,
+    recording: Recording,
+    facts: LiveFacts,
+    roots: Sequence[Evidence],
+    tools: Tools | None,
 ) -> None:
     """Put into the recording what planning asks for at each coverage level, and who can assemble."""
     with bench.progress.step("facts", "Collecting facts for the recording"):
         for coverage in LEVELS:
-            keep(original, recording, facts, replace(bench.request.keeping, coverage=coverage), ())
+            keep(original, recording, facts, replace(bench.request.keeping, coverage=coverage), roots)
     recording.facts.update(facts.asked)
     if tools is not None:
         recording.facts[ASSEMBLY] = {tools.base: "busybox" if tools.busybox else "gnu"}

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from analyzer.evidence import Evidence
 from analyzer.keepset import KeepSet, compute
+from analyzer.provenance import Made, makers
 from analyzer.recording import Recording
+from analyzer.resolvers.author import Brought, author_roots
 from analyzer.resolvers.interface import Facts, View
 from rewriters.assemble import Assembly, assemble
 from rewriters.block import digest_inputs
 from rewriters.capture import Image
-from rewriters.plan import GROUPS
 from rewriters.render import Scanners, Tools
 from rewriters.request import KeepSettings
 from rewriters.source import Source
@@ -29,11 +30,17 @@ class Planner:
     recording: Recording
     facts: Facts
     find_tools: Callable[[], Tools | None]
+    makers: Mapping[int, Made] = field(init=False)
+    roots: list[Evidence] = field(init=False)
     _tools: list[Tools | None] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.makers = makers(self.source.program, self.source.stage, self.image.facts.layers)
+        self.roots = author_evidence(self.image, self.source)
 
     def keep(self, healed: Sequence[Evidence] = ()) -> KeepSet:
         """The keep-set at the level that is asked for, with what healing has proved so far."""
-        return keep(self.image, self.recording, self.facts, self.keeping, healed)
+        return keep(self.image, self.recording, self.facts, self.keeping, [*self.roots, *healed])
 
     def assemble(self, kept: KeepSet) -> Assembly:
         return assemble(
@@ -51,9 +58,17 @@ class Planner:
         return digest_inputs(context, [])
 
     def group_of(self, layer: int) -> str:
-        """What the author copied in comes last, and the base first."""
-        made_by = self.image.facts.layers[layer].created_by if self.image.facts.layers else ""
-        return GROUPS[-1] if made_by.startswith(("COPY ", "ADD ")) else GROUPS[0]
+        """The base first; packages before anything was copied; then what was installed; the app last."""
+        made = self.makers.get(layer)
+        if made is None:
+            return "os"
+        if made.keyword in ("COPY", "ADD") and not made.from_stage:
+            return "app"
+        copied = [index for index, each in self.makers.items() if each.keyword in ("COPY", "ADD")]
+        if not made.from_stage and (not copied or layer < min(copied)):
+            return "packages"
+        last = max((index for index in copied if not self.makers[index].from_stage), default=layer)
+        return "app" if layer > last else "deps"
 
     def tools(self) -> Tools | None:
         if not self._tools:
@@ -74,3 +89,10 @@ def keep(
         frozenset(keeping.no_system),
     )
     return compute(view, roots, coverage=keeping.coverage)
+
+
+def author_evidence(image: Image, source: Source) -> list[Evidence]:
+    """What the author's own instructions put into the image."""
+    made = makers(source.program, source.stage, image.facts.layers)
+    brought = {layer: Brought(each.source, each.keyword) for layer, each in made.items()}
+    return author_roots(image.fs, brought, workdir=image.facts.config.workdir)

@@ -10,6 +10,7 @@ from pathlib import Path
 from analyzer.dockerfile.instructions import Copy, From, Program, Run, read_strict
 from analyzer.dockerfile.nodes import Instruction
 from analyzer.errors import InputError, Problem, ScratchifyError
+from analyzer.provenance import base_chain
 from rewriters import block
 from rewriters.render import Naming, Tools
 from rewriters.request import STDIN
@@ -40,9 +41,7 @@ class Source:
         Each with the text of a build that ends in it.
         """
         froms = self.froms
-        at = self.stage
-        while (base := base_stage(froms, at)) is not None:
-            at = base
+        at = base_chain(self.program, self.stage)[0]
         heads = [at, *(index for index in range(len(froms)) if index != at)]
         head = b"".join(
             self.author[item.span.start : item.span.end]
@@ -51,7 +50,7 @@ class Source:
         ).decode()
         for index in heads:
             image = froms[index].base.text
-            if base_stage(froms, index) is not None or image == "scratch":
+            if base_chain(self.program, index) != [index] or image == "scratch":
                 continue
             platform = froms[index].platform or ""
             flag = f"--platform={platform} " if platform else ""
@@ -74,14 +73,6 @@ def read_source(dockerfile: Path, target: str = "") -> Source:
     stage = _find_stage(froms, target, name)
     named, naming = _name_stage(parts.author, program, froms, stage)
     return Source(path, data, parts.author, named, program, stage, naming, parts.marker)
-
-
-def base_stage(froms: list[From], index: int) -> int | None:
-    """The stage that a stage is based on: the nearest earlier one of that name, as BuildKit looks it up."""
-    for earlier in range(index - 1, -1, -1):
-        if froms[earlier].name == froms[index].base.text:
-            return earlier
-    return None
 
 
 def stages_of(program: Program) -> list[From]:
