@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from analyzer.dockerfile.goquote import quoted
 from analyzer.dockerfile.nodes import Flag, Token
 from analyzer.dockerfile.words import GO_SPACE
 
@@ -255,11 +256,6 @@ def _number(text: str) -> float:
 
 def _refuse(text: str) -> float:
     raise ValueError(text)
-
-
-def quoted(text: str) -> str:
-    """A string in double quotes, as Go's %q prints it."""
-    return json.dumps(text, ensure_ascii=False)
 
 
 SPLITTERS: dict[str, Callable[[str, int, int, str], Split]] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 
-MAX_DEPTH = 16
+MAX_DEPTH = 64
 
 
 class History:
@@ -17,7 +17,7 @@ class History:
         # A long chain of stages is cut off by a copy, so that a lookup stays short.
         self.depth = 1 + parent.depth if isinstance(parent, Environment) else 0
         if self.depth > MAX_DEPTH:
-            parent, self.depth = dict(parent or {}), 0
+            parent, self.depth = parent.flat() if isinstance(parent, Environment) else parent, 0
         self._parent: Mapping[str, str] = parent if parent is not None else {}
         self._values: dict[str, tuple[list[int], list[str]]] = {}
         self._settings = 0
@@ -40,6 +40,17 @@ class History:
                 return found[1][index - 1]
         return self._parent.get(name)
 
+    def update(self, names: dict[str, str], before: int) -> None:
+        """Put the values of one moment, without the parent's, into `names`."""
+        for name, (times, values) in self._values.items():
+            index = bisect_left(times, before)
+            if index:
+                names[name] = values[index - 1]
+
+    @property
+    def parent(self) -> Mapping[str, str]:
+        return self._parent
+
     def names(self, before: int) -> Iterator[str]:
         yield from self._parent
         for name, (times, _) in self._values.items():
@@ -59,6 +70,18 @@ class Environment(Mapping[str, str]):
     @property
     def depth(self) -> int:
         return self._history.depth
+
+    def flat(self) -> dict[str, str]:
+        """The same names and values in a plain dictionary."""
+        chain: list[Environment] = [self]
+        parent = self._history.parent
+        while isinstance(parent, Environment):
+            chain.append(parent)
+            parent = parent._history.parent
+        names = dict(parent)
+        for each in reversed(chain):
+            each._history.update(names, each._moment)
+        return names
 
     def __getitem__(self, name: str) -> str:
         value = self._history.value(name, self._moment)

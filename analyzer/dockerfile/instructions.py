@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from analyzer.dockerfile.arguments import quoted
 from analyzer.dockerfile.flags import (
     UNCHECKED,
     InstructionError,
@@ -18,12 +17,14 @@ from analyzer.dockerfile.flags import (
     flag_list,
     flag_text,
 )
+from analyzer.dockerfile.goquote import quoted
 from analyzer.dockerfile.heredocs import opener
 from analyzer.dockerfile.mounts import Mount, MountError, parse_mount
 from analyzer.dockerfile.nodes import Dockerfile, Instruction, Token
+from analyzer.dockerfile.patterns import WordError
 from analyzer.dockerfile.suggest import did_you_mean
 from analyzer.dockerfile.syntax import parse
-from analyzer.dockerfile.words import GO_SPACE, WordError
+from analyzer.dockerfile.words import GO_SPACE
 from analyzer.errors import InputError, Problem
 
 NETWORKS = ("default", "none", "host")

@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from analyzer.dockerfile.arguments import quoted
 from analyzer.dockerfile.environment import Environment, History
 from analyzer.dockerfile.flags import InstructionError
 from analyzer.dockerfile.imageconfig import (
@@ -51,8 +50,9 @@ from analyzer.dockerfile.instructions import (
 )
 from analyzer.dockerfile.mounts import Mount, MountError, parse_mount
 from analyzer.dockerfile.nodes import Flag, Instruction, Token
+from analyzer.dockerfile.patterns import WordError
 from analyzer.dockerfile.syntax import parse
-from analyzer.dockerfile.words import Expansion, WordError, expand, expand_body
+from analyzer.dockerfile.words import Expansion, expand, expand_body
 from analyzer.errors import Problem
 
 NO_ENVIRONMENT = frozenset({"BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_SCAN_STAGE"})
@@ -185,43 +185,57 @@ def predefined_args(inputs: BuildInputs) -> dict[str, str]:
 
 
 class _Config:
-    """An image configuration under construction; what the parent has is shared until it changes."""
+    """An image configuration under construction; what the parent has is shared, not copied."""
 
     def __init__(self, parent: ImageConfig) -> None:
-        self.values: dict[str, Any] = {
-            name: getattr(parent, name)
-            for name in (
-                *("user", "workdir", "entrypoint", "cmd", "shell", "healthcheck", "stop_signal", "author"),
-                *("env", "labels", "exposed", "volumes"),
-            )
-        }
-        self._own: set[str] = set()
+        self.user = parent.user
+        self.workdir = parent.workdir
+        self.entrypoint = parent.entrypoint
+        self.cmd = parent.cmd
         self.cmd_set = False
+        self.shell = parent.shell
+        self.healthcheck = parent.healthcheck
+        self.stop_signal = parent.stop_signal
+        self.author = parent.author
         self.onbuild: list[str] = []
+        self.env = History(parent.env)
+        self.labels = History(parent.labels)
+        self._parent = parent
+        self._exposed: set[str] = set()
+        self._volumes: set[str] = set()
 
-    def mapping(self, name: str) -> dict[str, Any]:
-        """A mapping that may be written: `env`, `labels`, `exposed`, `volumes` (the last two with None
-        values).
-        """
-        if name not in self._own:
-            self._own.add(name)
-            self.values[name] = dict(
-                self.values[name] if name in ("env", "labels") else dict.fromkeys(self.values[name])
-            )
-        found: dict[str, Any] = self.values[name]
-        return found
+    def expose(self, ports: list[str]) -> None:
+        self._exposed.update(ports)
 
-    def finish(self) -> ImageConfig:
-        values = dict(self.values)
-        for name in ("exposed", "volumes"):
-            values[name] = tuple(sorted(values[name]))
-        return ImageConfig(**values, onbuild=tuple(self.onbuild))
+    def add_volumes(self, paths: tuple[str, ...]) -> None:
+        self._volumes.update(paths)
 
     def command(self, command: Cmd | Entrypoint) -> tuple[str, ...]:
         """A command as the image keeps it: a shell form behind the shell."""
         if not command.shell_form:
             return command.command
-        return (*(self.values["shell"] or DEFAULT_SHELL), " ".join(command.command))
+        return (*(self.shell or DEFAULT_SHELL), " ".join(command.command))
+
+    def finish(self) -> ImageConfig:
+        return ImageConfig(
+            env=self.env.now(),
+            user=self.user,
+            workdir=self.workdir,
+            entrypoint=self.entrypoint,
+            cmd=self.cmd,
+            shell=self.shell,
+            exposed=_joined(self._parent.exposed, self._exposed),
+            volumes=_joined(self._parent.volumes, self._volumes),
+            labels=self.labels.now(),
+            healthcheck=self.healthcheck,
+            stop_signal=self.stop_signal,
+            onbuild=tuple(self.onbuild),
+            author=self.author,
+        )
+
+
+def _joined(before: tuple[str, ...], added: set[str]) -> tuple[str, ...]:
+    return tuple(sorted(added.union(before))) if added else before
 
 
 class _Scope:
@@ -245,25 +259,22 @@ class _Scope:
 
     def expansion(self, token: Token, *, json: bool = False) -> Expansion:
         start = token.start + (1 if json else 0)
-        return self._expanded(
-            token.text, token.start, lambda: expand(token.text, self.now, self.escape), start
-        )
+        return self._expanded(lambda: expand(token.text, self.now, self.escape), token.start, start)
 
     def flag(self, flag: Flag) -> Flag:
         """A flag with its value expanded."""
-        text = flag.value or ""
         start = flag.start + len(flag.name) + 3
-        found = self._expanded(text, flag.start, lambda: expand(text, self.now, self.escape), start)
+        found = self._expanded(lambda: expand(flag.value or "", self.now, self.escape), flag.start, start)
         return Flag(flag.name, found.text, flag.start, flag.end)
 
     def body(self, text: str, offset: int) -> str:
-        return self._expanded(text, offset, lambda: expand_body(text, self.now), None).text
+        return self._expanded(lambda: expand_body(text, self.now), offset, None).text
 
-    def _expanded(self, text: str, offset: int, run: Callable[[], Expansion], start: int | None) -> Expansion:
+    def _expanded(self, run: Callable[[], Expansion], offset: int, start: int | None) -> Expansion:
         try:
             found = run()
         except WordError as error:
-            raise _FaultError(f"failed to process {quoted(text)}: {error}", offset) from None
+            raise _FaultError(str(error), offset) from None
         for each in found.references:
             place = (None, None) if start is None else (start + each.start, start + each.end)
             self.lookups.append(Lookup(each.name, each.defined, *place))
@@ -316,8 +327,8 @@ class _Evaluator:
     def _expand(self, scope: _Scope, command: Command, apply: Callable[[_Scope, Any], _Result]) -> Expanded:
         scope.now = before = scope.history.now()
         scope.lookups = []
-        config = scope.config.values
-        workdir, shell, user = config["workdir"] or "/", config["shell"] or DEFAULT_SHELL, config["user"]
+        workdir, user = scope.config.workdir or "/", scope.config.user
+        shell = scope.config.shell or DEFAULT_SHELL
         try:
             result = apply(scope, command)
         except _FaultError as fault:
@@ -366,11 +377,11 @@ class _Evaluator:
             known_base = self.stages[parent].known_base
         else:
             config = known or (ImageConfig(workdir="/") if base == "scratch" else ImageConfig())
-            scope = _Scope(self.escape, dict(config.env), config)
+            scope = _Scope(self.escape, config.env, config)
             onbuild = config.onbuild
             known_base = known is not None or base == "scratch"
             if "PATH" not in config.env:
-                scope.config.mapping("env")["PATH"] = DEFAULT_PATH
+                scope.config.env.set("PATH", DEFAULT_PATH)
                 scope.set("PATH", DEFAULT_PATH)
         triggers = tuple(
             self._expand(scope, each, self._apply) for text in onbuild for each in _trigger(text)
@@ -413,8 +424,7 @@ class _Evaluator:
             scope.declared.add(pair.key)
             if value is not None and pair.key not in NO_ENVIRONMENT:
                 scope.set(pair.key, value)
-                env = scope.config.values["env"]
-                if env.get(pair.key, value) != value:
+                if scope.config.env.now().get(pair.key, value) != value:
                     scope.shadowed.add(pair.key)
                 else:
                     scope.shadowed.discard(pair.key)
@@ -459,13 +469,14 @@ def _env(scope: _Scope, command: Env) -> _Result:
     for name, value in pairs:
         scope.set(name, value)
         scope.shadowed.discard(name)
-        scope.config.mapping("env")[name] = value
+        scope.config.env.set(name, value)
     return _Result(tuple(word for pair in pairs for word in pair), command.node.flags)
 
 
 def _label(scope: _Scope, command: Label) -> _Result:
     pairs = scope.pairs(command.pairs)
-    scope.config.mapping("labels").update(pairs)
+    for name, value in pairs:
+        scope.config.labels.set(name, value)
     return _Result(tuple(word for pair in pairs for word in pair), command.node.flags)
 
 
@@ -506,13 +517,12 @@ def _copy(scope: _Scope, command: Copy | Add) -> _Result:
 
 def _workdir(scope: _Scope, command: Workdir) -> _Result:
     path = scope.word(command.path)
-    values = scope.config.values
-    values["workdir"] = join_workdir(values["workdir"], path)
+    scope.config.workdir = join_workdir(scope.config.workdir, path)
     return _Result((path,), command.node.flags)
 
 
 def _user(scope: _Scope, command: User) -> _Result:
-    user = scope.config.values["user"] = scope.word(command.user)
+    user = scope.config.user = scope.word(command.user)
     return _Result((user,), command.node.flags)
 
 
@@ -520,7 +530,7 @@ def _volume(scope: _Scope, command: Volume) -> _Result:
     paths = tuple(scope.word(path, json=command.node.json) for path in command.paths)
     if "" in paths:
         raise _FaultError("VOLUME specified can not be an empty string", command.paths[paths.index("")].start)
-    scope.config.mapping("volumes").update(dict.fromkeys(paths))
+    scope.config.add_volumes(paths)
     return _Result(paths, command.node.flags)
 
 
@@ -532,7 +542,7 @@ def _expose(scope: _Scope, command: Expose) -> _Result:
             if ports is None:
                 raise _FaultError(f"invalid containerPort: {word}", token.start)
             found.extend(ports)
-    scope.config.mapping("exposed").update(dict.fromkeys(found))
+    scope.config.expose(found)
     return _Result(tuple(dict.fromkeys(found)), command.node.flags)
 
 
@@ -540,25 +550,25 @@ def _stop_signal(scope: _Scope, command: StopSignal) -> _Result:
     signal = scope.word(command.signal)
     if not known_signal(signal):
         raise _FaultError(f"invalid signal: {signal}", command.signal.start)
-    scope.config.values["stop_signal"] = signal
+    scope.config.stop_signal = signal
     return _Result((signal,), command.node.flags)
 
 
 def _cmd(scope: _Scope, command: Cmd) -> _Result:
-    scope.config.values["cmd"] = scope.config.command(command)
+    scope.config.cmd = scope.config.command(command)
     scope.config.cmd_set = True
     return _unexpanded(scope, command)
 
 
 def _entrypoint(scope: _Scope, command: Entrypoint) -> _Result:
-    scope.config.values["entrypoint"] = scope.config.command(command)
+    scope.config.entrypoint = scope.config.command(command)
     if not scope.config.cmd_set:
-        scope.config.values["cmd"] = None
+        scope.config.cmd = None
     return _unexpanded(scope, command)
 
 
 def _healthcheck(scope: _Scope, command: Healthcheck) -> _Result:
-    scope.config.values["healthcheck"] = Health(
+    scope.config.healthcheck = Health(
         command.test,
         command.interval,
         command.timeout,
@@ -570,7 +580,7 @@ def _healthcheck(scope: _Scope, command: Healthcheck) -> _Result:
 
 
 def _shell(scope: _Scope, command: Shell) -> _Result:
-    scope.config.values["shell"] = command.command
+    scope.config.shell = command.command
     return _unexpanded(scope, command)
 
 
@@ -580,7 +590,7 @@ def _onbuild(scope: _Scope, command: Onbuild) -> _Result:
 
 
 def _maintainer(scope: _Scope, command: Maintainer) -> _Result:
-    scope.config.values["author"] = command.maintainer.text
+    scope.config.author = command.maintainer.text
     return _unexpanded(scope, command)
 
 

@@ -52,8 +52,10 @@ class Source:
         return starts
 
     @cached_property
-    def _byte_starts(self) -> list[int]:
+    def byte_starts(self) -> list[int]:
         """Byte offset of the start of each line."""
+        if self._one_byte_each:
+            return self.line_starts
         starts = [0]
         find, at = self.data.find, 0
         while (at := find(b"\n", at) + 1) > 0:
@@ -72,14 +74,14 @@ class Source:
         if self._one_byte_each:
             return char
         line = bisect_right(self.line_starts, char) - 1
-        return self._byte_starts[line] + len(self.text[self.line_starts[line] : char].encode())
+        return self.byte_starts[line] + len(self.text[self.line_starts[line] : char].encode())
 
     def char_offset(self, byte: int) -> int:
         """Byte offset to character offset; a byte inside a character counts as that character."""
         if self._one_byte_each:
             return byte
-        line = bisect_right(self._byte_starts, byte) - 1
-        prefix = self.data[self._byte_starts[line] : byte]
+        line = bisect_right(self.byte_starts, byte) - 1
+        prefix = self.data[self.byte_starts[line] : byte]
         return self.line_starts[line] + len(prefix.decode(errors="ignore"))
 
     def position(self, char: int) -> Position:

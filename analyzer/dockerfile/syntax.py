@@ -22,8 +22,9 @@ from analyzer.dockerfile.nodes import (
     Joined,
     Token,
 )
+from analyzer.dockerfile.patterns import WordError
 from analyzer.dockerfile.source import Position, Source, Span
-from analyzer.dockerfile.words import GO_SPACE, WordError
+from analyzer.dockerfile.words import GO_SPACE
 from analyzer.errors import InputError, Problem
 
 __all__ = [
@@ -114,9 +115,12 @@ class _Reader:
         self.escape = "\\"
         self.problems: list[Problem] = []
         self._items: list[Item] = []
-        starts = source.line_starts
-        self._starts = starts if starts[-1] == len(source.text) else [*starts, len(source.text)]
-        self._count = len(self._starts) - 1
+        starts, byte_starts = source.line_starts, source.byte_starts
+        if starts[-1] < len(source.text):
+            starts, byte_starts = [*starts, len(source.text)], [*byte_starts, len(source.data)]
+        self._starts = starts
+        self._byte_starts = byte_starts
+        self._count = len(starts) - 1
         self._directives_over = False
         self._seen: set[str] = set()
         self._description: list[str] = []
@@ -133,7 +137,7 @@ class _Reader:
         return self.source.text[self._starts[line] : self._starts[line + 1]]
 
     def _span(self, first: int, after: int) -> Span:
-        return self.source.span(self._starts[first], self._starts[after])
+        return Span(self._byte_starts[first], self._byte_starts[after])
 
     def _problem(self, char: int, message: str, hint: str = "") -> None:
         self.problems.append(self.source.problem(char, message, hint))

@@ -11,18 +11,19 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from analyzer.dockerfile.goquote import quoted
+from analyzer.dockerfile.patterns import WordError, cut_prefix, cut_suffix, replace
+
 # What Go's unicode.IsSpace takes for a blank; str.isspace() also takes the separators U+001C to U+001F.
 GO_SPACE = (
     "\t\n\v\f\r \u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u2028\u2029\u202f\u205f\u3000"
 )
+# Go recurses as deep as it likes; nobody nests this deep.
+MAX_NESTING = 50
 SPECIAL_PARAMETERS = frozenset("@*#?-$!0")
 
 _NO_SPECIALS = re.compile(r"[$'\"\\`]")
-
-
-class WordError(Exception):
-    """A word that BuildKit refuses to expand; the message is BuildKit's own wording."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,10 @@ def expand_body(body: str, env: Mapping[str, str]) -> Expansion:
 def lex(word: str, env: Mapping[str, str], lexing: Lexing) -> Expansion:
     """Run the lexer with any of its settings. Raises WordError."""
     run = _Run(word, env, lexing)
-    text, words = run.until("", lexing.raw_escapes)
+    try:
+        text, words = run.until("", lexing.raw_escapes)
+    except WordError as error:
+        raise WordError(f"failed to process {quoted(word)}: {error}") from None
     return Expansion(text, tuple(words), tuple(run.references))
 
 
@@ -128,11 +132,12 @@ class _Splitter:
 class _Run:
     """One pass over one word."""
 
-    __slots__ = ("env", "lexing", "pos", "raw_escapes", "references", "source")
+    __slots__ = ("env", "lexing", "nesting", "pos", "raw_escapes", "references", "source")
 
     def __init__(self, source: str, env: Mapping[str, str], lexing: Lexing) -> None:
         self.source = source
         self.pos = 0
+        self.nesting = 0
         self.env = env
         self.lexing = lexing
         self.raw_escapes = lexing.raw_escapes
@@ -274,15 +279,20 @@ class _Run:
         value = self._lookup(name, start)
         if value is None and self.lexing.keep_undefined:
             return f"${{{name}/{pattern}/{replacement}}}"
-        return _pattern(pattern, greedy=True).sub(lambda _: replacement, value or "", count=0 if every else 1)
+        return replace(value or "", pattern, replacement, every=every)
 
     def _operand(self, stop: str, *, raw_escapes: bool, missing: str) -> str:
+        self.nesting += 1
+        if self.nesting > MAX_NESTING:
+            raise WordError(f"more than {MAX_NESTING} substitutions inside each other")
         try:
             return self.until(stop, raw_escapes)[0]
         except WordError:
             if not self.peek():
                 raise WordError(missing) from None
             raise
+        finally:
+            self.nesting -= 1
 
     def _name(self) -> str:
         source, start = self.source, self.pos
@@ -322,40 +332,5 @@ def _modify(name: str, value: str | None, written: str, word: str) -> str:
         raise WordError(f"unsupported modifier ({written}) in substitution")
     greedy = word.startswith(operator)
     pattern = word[1:] if greedy else word
-    if operator == "#":
-        found = _pattern(pattern, greedy=greedy).match(value or "")
-        return (value or "")[found.end() :] if found else value or ""
-    # The shortest match at the end is the leftmost match of the reversed pattern in the reversed value.
-    found = _pattern(_reversed_pattern(pattern), greedy=greedy).match((value or "")[::-1])
-    return (value or "")[: len(value or "") - found.end()] if found else value or ""
-
-
-def _pattern(pattern: str, *, greedy: bool) -> re.Pattern[str]:
-    """A shell pattern (`*` and `?`, no brackets) as a regular expression; a line end matches neither."""
-    out: list[str] = []
-    chars = iter(range(len(pattern)))
-    for index in chars:
-        char = pattern[index]
-        if char == "*":
-            out.append(".*" if greedy else ".*?")
-        elif char == "?":
-            out.append(".")
-        elif char == "\\":
-            following = pattern[index + 1 : index + 2]
-            if following and following in "}/":
-                continue
-            if not following or following not in "*?\\":
-                raise WordError(
-                    f"invalid pattern ({pattern}) in substitution: invalid escape '\\{following}'"
-                )
-            out.append(re.escape(following))
-            next(chars)
-        else:
-            out.append(re.escape(char))
-    return re.compile("".join(out))
-
-
-def _reversed_pattern(pattern: str) -> str:
-    """Reverse a pattern and leave each escape in front of the character that it escapes."""
-    units = re.findall(r"\\.|.", pattern, re.DOTALL)
-    return "".join(reversed(units))
+    cut = cut_prefix if operator == "#" else cut_suffix
+    return cut(value or "", pattern, greedy=greedy)
