@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from analyzer.dockerfile.goquote import quoted
+from analyzer.dockerfile.goquote import quoted as quoted
 from analyzer.dockerfile.nodes import Flag, Token
 from analyzer.dockerfile.words import GO_SPACE
 

@@ -14,6 +14,17 @@ from dataclasses import dataclass
 from analyzer.dockerfile.goquote import quoted
 from analyzer.dockerfile.patterns import WordError, cut_prefix, cut_suffix, replace
 
+__all__ = [
+    "GO_SPACE",
+    "Expansion",
+    "Lexing",
+    "Reference",
+    "WordError",
+    "expand",
+    "expand_body",
+    "lex",
+]
+
 # What Go's unicode.IsSpace takes for a blank; str.isspace() also takes the separators U+001C to U+001F.
 GO_SPACE = (
     "\t\n\v\f\r \u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
