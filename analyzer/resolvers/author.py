@@ -9,19 +9,7 @@ from dataclasses import dataclass
 
 from analyzer.evidence import Evidence
 from analyzer.filesystem import Entry, Filesystem, ancestors, name_of, parent_of
-
-# Directories of the system: what COPY puts into one is the author's, the directory is not, even where nothing
-# else is in it today.
-_SHARED = frozenset(
-    f"/{path}"
-    for path in (
-        "", "bin", "boot", "dev", "etc", "home", "lib", "lib64", "media", "mnt", "opt", "proc", "root", "run",
-        "sbin", "srv", "sys", "tmp", "usr", "usr/bin", "usr/games", "usr/include", "usr/lib", "usr/lib64",
-        "usr/libexec", "usr/local", "usr/local/bin", "usr/local/etc", "usr/local/lib", "usr/local/sbin",
-        "usr/local/share", "usr/sbin", "usr/share", "usr/src", "var", "var/cache", "var/lib", "var/log",
-        "var/opt", "var/run", "var/spool", "var/tmp",
-    )
-)  # fmt: skip
+from analyzer.resolvers.hierarchy import SHARED_DIRECTORIES
 
 # What tools install, build in or keep for themselves inside a project: what is needed of it is for the
 # language's resolver to say.
@@ -83,7 +71,7 @@ class _Walk:
 
     def below(self, directory: str, project: bool) -> tuple[list[Evidence], bool]:
         """Evidence for what is below a directory, and whether that is all there is."""
-        project = directory not in _SHARED and (project or self._project(directory))
+        project = directory not in SHARED_DIRECTORIES and (project or self._project(directory))
         found: list[Evidence] = []
         whole = True
         for path in self.fs.children(directory):
@@ -99,7 +87,7 @@ class _Walk:
                 found.append(self._evidence(path, self.layers[entry.layer]))
             else:
                 whole = False
-        if whole and found and directory not in _SHARED:
+        if whole and found and directory not in SHARED_DIRECTORIES:
             return [self._whole(directory, found)], True
         return found, whole
 

@@ -1,101 +1,200 @@
-"""What scripts need to run: the interpreter of `#!`."""
+"""What shell scripts call and name, in every branch; the image's own command lines among them."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from analyzer.evidence import Evidence, EvidenceKind, Unresolved
-from analyzer.filesystem import name_of
-from analyzer.resolvers.commands import find_command, search_path
-from analyzer.resolvers.interface import Extractor, Finding, View
+from analyzer.evidence import Evidence, Unresolved
+from analyzer.filesystem import name_of, parent_of
+from analyzer.image import ImageConfig
+from analyzer.resolvers.commands import PACKAGE_MANAGERS, find_command
+from analyzer.resolvers.hierarchy import SHARED_DIRECTORIES
+from analyzer.resolvers.interface import Finding, View
+from analyzer.resolvers.shebang import SHEBANG, may_run
+from analyzer.resolvers.shellfacts import SCRIPT, facts_of
+from analyzer.resolvers.shellwords import Words
+from analyzer.shell import read
 
-# The kernel reads this much of a file to learn how to run it (BINPRM_BUF_SIZE).
-_HEAD = 256
+_SCRIPT_ENDINGS = (".sh", ".bash")
 
-# Reasons to believe that a kept file may be run. A file of a library that is kept whole has none of these,
-# nor has one that was only listed or stands in a package that is kept.
-_RUN_KINDS: frozenset[EvidenceKind] = frozenset({"traced", "linked", "script", "author", "asked", "healed"})
+# POSIX's and bash's own commands: no file serves them, unless a wrapper starts a program by that name.
+_BUILTINS = frozenset(
+    (
+        ". : [ [[ alias bg bind break builtin caller cd command compgen complete compopt continue declare"
+        " dirs disown echo enable eval exec exit export false fc fg getopts hash help history jobs kill let"
+        " local logout mapfile popd printf pushd pwd read readarray readonly return set shift shopt source"
+        " suspend test times trap true type typeset ulimit umask unalias unset wait"
+    ).split()
+)
+
+# Wrappers that leave the command to the shell: any other starts a program.
+_SHELL_STARTED = frozenset("builtin command eval sh bash dash ash ksh mksh zsh busybox su runuser".split())
+
+_SHELLS = frozenset("sh bash dash ash ksh mksh zsh".split())
+
+# What they name is meant to go.
+_REMOVERS = frozenset("rm rmdir unlink shred truncate".split())
+
+# They only ask whether a command is there.
+_SEEKERS = frozenset("type which hash".split())
+
+# They take a directory with all below it.
+_WALKERS = frozenset("cp mv rsync tar find run-parts".split())
 
 
-def read_shebang(data: bytes) -> list[str] | None:
-    """The interpreter and, where there is one, its single argument (execve(2)); None without `#!`."""
-    if not data.startswith(b"#!"):
-        return None
-    line = data[2:_HEAD].split(b"\n", 1)[0].decode("utf-8", "surrogateescape").strip(" \t")
-    words = line.split(None, 1)
-    return [words[0], words[1].rstrip()] if len(words) == 2 else words or None
+def command_lines(config: ImageConfig) -> Iterator[tuple[str, list[str]]]:
+    """What the image itself runs, each with the root's name: the start, the command that an entrypoint is
+    given (it often runs it), the health test."""
+    if config.command:
+        yield "entrypoint", list(config.command)
+    if config.entrypoint and config.cmd:
+        yield "entrypoint", list(config.cmd)
+    test = config.healthcheck.test if config.healthcheck else ()
+    if test[:1] == ("CMD-SHELL",):
+        yield "healthcheck", [*(config.shell or ("/bin/sh", "-c")), *test[1:]]
+    elif test[:1] == ("CMD",):
+        yield "healthcheck", list(test[1:])
 
 
-SHEBANG = Extractor("shebang", 1, read_shebang, _HEAD)
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """Shell text that may run: its facts, where its chain goes on from, the directory of its file."""
+
+    source: str
+    facts: Mapping[str, Any]
+    directory: str
 
 
-def env_command(argument: str) -> str:
-    """The command that `env` starts when `argument` is the single word that the kernel hands on; "" for none.
+class Scripts:
+    """Keeps what kept shell scripts call and name, in every branch, and what the image's command lines do.
 
-    Without -S, the word is the command as it is, blanks included (env(1), GNU and busybox).
+    A branch that installs software is no reason to ship the installer.
     """
-    if not argument.startswith("-"):
-        return argument
-    for option in ("-S", "--split-string=", "-vS", "-iS"):
-        if argument.startswith(option):
-            break
-    else:
-        return ""
-    try:
-        words = shlex.split(argument[len(option) :])
-    except ValueError:
-        return ""
-    while words and (words[0].startswith("-") or "=" in words[0]):
-        words = words[2:] if words[0] in ("-u", "-C") else words[1:]
-    return words[0] if words else ""
 
-
-def may_run(path: str, kept: Mapping[str, Sequence[Evidence]]) -> bool:
-    """Whether something kept may run this file; what a link leads to runs as the link does."""
-    seen: set[str] = set()
-    pending = [path]
-    while pending:
-        here = pending.pop()
-        if here in seen:
-            continue
-        seen.add(here)
-        for evidence in kept.get(here, ()):
-            if evidence.kind in _RUN_KINDS:
-                return True
-            if evidence.kind == "link" and evidence.source in kept:
-                pending.append(evidence.source)
-    return False
-
-
-class Interpreters:
-    """Keeps what `#!` lines of files that may run name: the kernel opens it, so no trace shows it."""
-
-    name = "interpreters"
+    name = "scripts"
 
     def __init__(self) -> None:
-        self._waiting: dict[str, list[str]] = {}
+        self._told = False
+        self._waiting: set[str] = set()
+        self._sourced: set[str] = set()
 
     def resolve(
         self, view: View, new: Sequence[str], kept: Mapping[str, Sequence[Evidence]]
     ) -> Iterator[Finding]:
-        programs = [path for path in new if view.fs.entries[path].executable]
-        for path, words in view.facts.get_many(SHEBANG, programs).items():
-            if words:
-                self._waiting[path] = words
-        for path in sorted(path for path in self._waiting if may_run(path, kept)):
-            yield from self._interpreter(view, path, self._waiting.pop(path))
+        if not self._told:
+            self._told = True
+            for source, words in command_lines(view.config):
+                facts = facts_of(read(shlex.join(words)))
+                yield from self._text(view, _Text(source, facts, "/"))
+        programs = [
+            path
+            for path in new
+            if view.fs.entries[path].executable
+            or (view.fs.entries[path].kind == "file" and path.endswith(_SCRIPT_ENDINGS))
+        ]
+        heads = view.facts.get_many(SHEBANG, programs)
+        self._waiting.update(path for path, words in heads.items() if words or path.endswith(_SCRIPT_ENDINGS))
+        ready = sorted(path for path in self._waiting if may_run(path, kept))
+        ready += sorted(self._sourced.intersection(kept))
+        self._waiting.difference_update(ready)
+        self._sourced.difference_update(ready)
+        for path, facts in view.facts.get_many(SCRIPT, ready).items():
+            if facts is not None:
+                yield from self._text(view, _Text(path, facts, parent_of(path)))
 
-    def _interpreter(self, view: View, path: str, words: Sequence[str]) -> Iterable[Finding]:
-        program = view.fs.lookup(words[0])
-        if program is None:
-            yield Unresolved(path, self.name, f"its interpreter {words[0]} is not in the image")
+    def _text(self, view: View, text: _Text) -> Iterator[Finding]:
+        if text.facts.get("fault"):
+            yield Unresolved(text.source, self.name, f"not all of it can be read: {text.facts['fault']}")
+        words = Words(view, text.facts, text.directory)
+        for call, through in text.facts.get("calls", ()):
+            yield from self._call(view, text, words, call, through)
+        for template in text.facts.get("reads", ()):
+            for path in words.paths(template):
+                yield Evidence(path, "script", text.source, f"it reads {path}")
+        for template in text.facts.get("writes", ()):
+            for path in words.places(template):
+                yield Evidence(path, "script", text.source, "it writes there")
+        for values in text.facts.get("set", {}).values():
+            for template in values:
+                yield from self._named(text, words, template, "a variable of it names it")
+
+    def _call(
+        self, view: View, text: _Text, words: Words, call: Sequence[Any], through: Sequence[str]
+    ) -> Iterator[Finding]:
+        names = words.values(call[0])
+        if not names and not words.is_argument(call[0]):
+            yield Unresolved(text.source, self.name, "calls a program whose name is known only at run time")
+        for value in names:
+            # A variable may hold the command with its arguments.
+            name, *rest = value.split() or [""]
+            yield from self._program(view, text, words, name, through)
+            operands = [*([word] for word in rest), *call[1:]]
+            yield from self._operands(view, text, words, name_of(name), operands)
+
+    def _program(
+        self, view: View, text: _Text, words: Words, name: str, through: Sequence[str]
+    ) -> Iterator[Finding]:
+        if name_of(name) in PACKAGE_MANAGERS or name in text.facts.get("functions", ()):
             return
-        yield Evidence(words[0], "linked", path, f"its interpreter: #!{' '.join(words)}")
-        if name_of(words[0]) == "env" and len(words) > 1:
-            name = env_command(words[1])
-            found = find_command(view.fs, name, search_path(view.config), view.config.workdir or "/")
+        if name in _BUILTINS and (not through or through[-1] in _SHELL_STARTED):
+            return
+        for directory in words.directories:
+            found = find_command(view.fs, name, words.search, directory)
             if found is not None:
-                yield Evidence(found, "linked", path, f"its interpreter: env finds {name} along PATH")
-            elif name:
-                yield Unresolved(path, self.name, f"its interpreter {name} is not along PATH")
+                yield Evidence(found, "script", text.source, f"it calls {name}")
+                return
+
+    def _operands(
+        self, view: View, text: _Text, words: Words, name: str, operands: Sequence[Any]
+    ) -> Iterator[Finding]:
+        if name in _REMOVERS or name in PACKAGE_MANAGERS:
+            return
+        if name in (".", "source"):
+            yield from self._source(view, text, words, operands[:1])
+            return
+        if name in _SEEKERS:
+            for value in (value for template in operands for value in words.values(template)):
+                found = find_command(view.fs, value, words.search)
+                if found is not None and value not in PACKAGE_MANAGERS:
+                    yield Evidence(found, "script", text.source, f"it looks for {value}")
+            return
+        if name == "command" and operands and operands[0] in (["-v"], ["-V"]):
+            yield from self._operands(view, text, words, "type", operands)
+            return
+        readers = operands[:-1] if name in ("cp", "mv", "rsync") else operands
+        for template in operands:
+            whole = name in _WALKERS and template in readers
+            if name in _SHELLS:
+                for path in words.paths(template):
+                    self._as_script(view, path, True)
+            yield from self._named(text, words, template, f"it gives it to {name}", whole)
+
+    def _source(self, view: View, text: _Text, words: Words, operands: Sequence[Any]) -> Iterator[Evidence]:
+        for template in operands:
+            found = words.paths(template)
+            if not found:
+                # A name without a slash is looked for along PATH; it need not be executable.
+                values = (value for value in words.values(template) if "/" not in value)
+                found = [f"{folder}/{value}" for value in values for folder in words.search]
+            for path in found:
+                if view.fs.lookup(path) is not None:
+                    self._as_script(view, path, True)
+                    yield Evidence(path, "script", text.source, "it sources it")
+
+    def _named(
+        self, text: _Text, words: Words, template: Sequence[Any], reason: str, whole: bool = False
+    ) -> Iterator[Evidence]:
+        for path in words.paths(template):
+            if name_of(path) not in PACKAGE_MANAGERS:
+                yield Evidence(path, "script", text.source, reason, whole and path not in SHARED_DIRECTORIES)
+        for path in words.places(template):
+            yield Evidence(path, "script", text.source, "it makes something there")
+
+    def _as_script(self, view: View, path: str, shell: bool) -> None:
+        """A shell is told to read this file, whatever its first line says."""
+        found = view.fs.resolve(path)
+        if shell and not found.missing and view.fs.entries[found.path].kind == "file":
+            self._sourced.add(found.path)

@@ -9,7 +9,8 @@ from analyzer.resolvers.elf import Elf
 from analyzer.resolvers.interface import Resolver
 from analyzer.resolvers.libraries import Libraries
 from analyzer.resolvers.python import Python
-from analyzer.resolvers.script import Interpreters
+from analyzer.resolvers.script import Scripts
+from analyzer.resolvers.shebang import Interpreters
 from analyzer.resolvers.system import System
 from analyzer.resolvers.traced import Traced
 
@@ -25,6 +26,7 @@ RESOLVERS: tuple[tuple[Callable[[], Resolver], Coverage], ...] = (
     (Libraries, "traced"),
     (Interpreters, "traced"),
     (System, "traced"),
+    (Scripts, "balanced"),
 )
 
 

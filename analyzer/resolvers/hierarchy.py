@@ -1,0 +1,16 @@
+"""Directories of the filesystem hierarchy (hier(7)), which belong to nobody in particular."""
+
+from __future__ import annotations
+
+# A reason for one of these is no reason for what is in it: what COPY puts into one is the author's, the
+# directory is not, even where nothing else is in it today.
+SHARED_DIRECTORIES = frozenset(
+    f"/{path}"
+    for path in (
+        "", "bin", "boot", "dev", "etc", "home", "lib", "lib64", "media", "mnt", "opt", "proc", "root", "run",
+        "sbin", "srv", "sys", "tmp", "usr", "usr/bin", "usr/games", "usr/include", "usr/lib", "usr/lib64",
+        "usr/libexec", "usr/local", "usr/local/bin", "usr/local/etc", "usr/local/lib", "usr/local/sbin",
+        "usr/local/share", "usr/sbin", "usr/share", "usr/src", "var", "var/cache", "var/lib", "var/log",
+        "var/opt", "var/run", "var/spool", "var/tmp",
+    )
+)  # fmt: skip

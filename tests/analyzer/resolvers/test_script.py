@@ -1,0 +1,289 @@
+"""What scripts need: interpreters, commands in every branch, files that they name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from analyzer.evidence import Evidence, EvidenceKind
+from analyzer.image import Healthcheck, ImageConfig
+from analyzer.resolvers.closure import Closure, close
+from analyzer.resolvers.script import Scripts
+from analyzer.resolvers.shebang import Interpreters, env_command, read_shebang
+from tests.imagefs import Dir, File, Link, Node, view_of
+
+PATH = (("PATH", "/usr/local/bin:/usr/bin:/bin"),)
+
+
+def tool() -> File:
+    return File(b"\x7fELF", mode=0o755)
+
+
+def script(text: str) -> File:
+    return File(text, mode=0o755)
+
+
+TOOLS: dict[str, Node] = {
+    **{
+        f"/usr/bin/{name}": tool()
+        for name in (
+            "env bash dash mkdir chmod echo cat sort find apt-get dpkg python3.11 gosu redis-server envsubst cp"
+            " hostname rm date"
+        ).split()
+    },
+    "/bin": Link("usr/bin"),
+    "/usr/bin/sh": Link("dash"),
+    "/usr/bin/python3": Link("python3.11"),
+    "/usr/bin/awk": Link("/etc/alternatives/awk"),
+    "/etc/alternatives/awk": Link("/usr/bin/mawk"),
+    "/usr/bin/mawk": tool(),
+    "/usr/local/bin/wget": Link("/opt/busybox"),
+    "/opt/busybox": tool(),
+    "/docker-entrypoint.d/10-a.sh": script("#!/bin/sh\ndate\n"),
+    "/docker-entrypoint.d/20-b.envsh": "x",
+    "/etc/app/main.conf": "x",
+    "/etc/app/extra.conf": "x",
+    "/opt/lib/common.sh": "hostname\n",
+    "/opt/tool/bin/run": tool(),
+    "/usr/src/site/index.php": "x",
+    "/usr/src/site/css/a.css": "x",
+    "/var/lib/app": Dir(),
+    "/work/job.py": "x",
+    "/work/bin/step": tool(),
+}
+
+
+def closed(
+    tree: Mapping[str, Node], config: ImageConfig | None = None, kind: EvidenceKind = "traced"
+) -> Closure:
+    view = view_of({**TOOLS, **tree}, config=config or ImageConfig(env=PATH, workdir="/work"))
+    roots = [Evidence(path, kind, "test", "") for path in tree]
+    return close(view, roots, [Interpreters(), Scripts()])
+
+
+# Text of /run.sh; what it brings; what it does not bring.
+CASES: dict[str, tuple[str, set[str], set[str]]] = {
+    "its interpreter, a link": ("#!/bin/sh\n", {"/bin", "/usr/bin/sh", "/usr/bin/dash"}, {"/usr/bin/bash"}),
+    "env finds the interpreter": ("#!/usr/bin/env bash\n", {"/usr/bin/env", "/usr/bin/bash"}, set()),
+    "env -S with an option": (
+        "#!/usr/bin/env -S python3 -u\nprint()\n",
+        {"/usr/bin/python3", "/usr/bin/python3.11"},
+        set(),
+    ),
+    "both branches of an if": (
+        '#!/bin/sh\nif [ -n "$A" ]; then mkdir /x; else chmod 1 /x; fi\n',
+        {"/usr/bin/mkdir", "/usr/bin/chmod"},
+        set(),
+    ),
+    "an arm of a case and a function": (
+        "#!/bin/sh\nf() { mkdir -p /x; }\ncase $1 in a) f;; b) cat /x;; esac\n",
+        {"/usr/bin/mkdir", "/usr/bin/cat"},
+        set(),
+    ),
+    "a built-in needs no file": ("#!/bin/sh\necho hello; test -f /x; [ a = b ]\n", set(), {"/usr/bin/echo"}),
+    "a wrapper starts the file, not the built-in": ("#!/bin/sh\nenv echo hello\n", {"/usr/bin/echo"}, set()),
+    "command keeps the built-in": ("#!/bin/sh\ncommand echo hello\n", set(), {"/usr/bin/echo"}),
+    "a substitution in a here-document": (
+        "#!/bin/sh\ncat <<EOF > /etc/app/new.conf\n$(hostname)\nEOF\n",
+        {"/usr/bin/hostname", "/etc/app"},
+        set(),
+    ),
+    "through a wrapper, after an option": (
+        "#!/bin/sh\nexec gosu redis redis-server --port 1\n",
+        {"/usr/bin/gosu", "/usr/bin/redis-server"},
+        set(),
+    ),
+    "arguments put together with set": (
+        '#!/bin/sh\nset -- gosu redis "$@"\nexec "$@"\n',
+        {"/usr/bin/gosu"},
+        set(),
+    ),
+    "an alternatives link": (
+        "#!/bin/sh\nawk 1\n",
+        {"/usr/bin/awk", "/etc/alternatives/awk", "/usr/bin/mawk"},
+        set(),
+    ),
+    "an applet link": ("#!/bin/sh\nwget x\n", {"/usr/local/bin/wget", "/opt/busybox"}, set()),
+    "an installer in a branch stays away, and what it is given": (
+        '#!/bin/sh\nif [ -n "$DEV" ]; then apt-get install /etc/app/extra.conf; fi\n',
+        set(),
+        {"/usr/bin/apt-get", "/etc/app/extra.conf"},
+    ),
+    "an installer that is only looked for": (
+        "#!/bin/sh\ncommand -v apt-get && [ -x /usr/bin/dpkg ]\n",
+        set(),
+        {"/usr/bin/apt-get", "/usr/bin/dpkg"},
+    ),
+    "a program that is looked for": (
+        "#!/bin/sh\ncommand -v envsubst || exit 0\n",
+        {"/usr/bin/envsubst"},
+        set(),
+    ),
+    "a loop over a pattern": (
+        '#!/bin/sh\nfor f in /docker-entrypoint.d/*.sh; do . "$f"; done\n',
+        {"/docker-entrypoint.d/10-a.sh", "/usr/bin/date"},
+        {"/docker-entrypoint.d/20-b.envsh"},
+    ),
+    "find takes the whole directory, and its scripts run": (
+        '#!/bin/sh\nfind "/docker-entrypoint.d/" -type f | sort | while read -r f; do "$f"; done\n',
+        {"/docker-entrypoint.d/20-b.envsh", "/usr/bin/date"},
+        set(),
+    ),
+    "a file it sources, and what that calls": (
+        "#!/bin/sh\n. /opt/lib/common.sh\n",
+        {"/opt/lib/common.sh", "/usr/bin/hostname"},
+        set(),
+    ),
+    "a variable with a constant value": (
+        '#!/bin/sh\nT=/opt/tool\n"$T/bin/run" x\n',
+        {"/opt/tool/bin/run"},
+        set(),
+    ),
+    "a variable with a default": (
+        "#!/bin/sh\n${TOOL:-/opt/tool/bin/run} x\n",
+        {"/opt/tool/bin/run"},
+        set(),
+    ),
+    "a command with its arguments in a variable": (
+        "#!/bin/sh\nCMD='gosu redis'\n$CMD x\n",
+        {"/usr/bin/gosu"},
+        set(),
+    ),
+    "a name that only a run knows, below a directory": (
+        '#!/bin/sh\ncat "/etc/app/$1.conf"\n',
+        {"/etc/app/main.conf", "/etc/app/extra.conf"},
+        set(),
+    ),
+    "a name that only a run knows, in a directory of the system": (
+        '#!/bin/sh\ncat "/etc/$1"\n',
+        set(),
+        {"/etc/app/main.conf"},
+    ),
+    "a copied directory is copied as a whole": (
+        "#!/bin/sh\ncp -r /usr/src/site/. /var/lib/app\n",
+        {"/usr/src/site/index.php", "/usr/src/site/css/a.css", "/var/lib/app"},
+        set(),
+    ),
+    "what is removed need not be there": (
+        "#!/bin/sh\nrm -rf /etc/app/*\n",
+        {"/usr/bin/rm"},
+        {"/etc/app/main.conf"},
+    ),
+    "a path from the working directory": (
+        "#!/bin/sh\npython3 job.py; bin/step\n",
+        {"/work/job.py", "/work/bin/step"},
+        set(),
+    ),
+    "a path from where it goes": ("#!/bin/sh\ncd /opt/tool\n./bin/run\n", {"/opt/tool/bin/run"}, set()),
+    "a directory of PATH that it sets": (
+        "#!/bin/sh\nPATH=/opt/tool/bin:$PATH\nrun x\n",
+        {"/opt/tool/bin/run"},
+        set(),
+    ),
+    "a trap": ("#!/bin/sh\ntrap 'date' EXIT\n", {"/usr/bin/date"}, set()),
+    "where it makes a file": ("#!/bin/sh\nmkdir -p /var/lib/app/deep/er\n", {"/var/lib/app"}, set()),
+    "where it writes": ("#!/bin/sh\n: > /var/lib/app/flag\n", {"/var/lib/app"}, set()),
+    "a shell is told to read a file": (
+        "#!/bin/sh\nsh /opt/lib/common.sh\n",
+        {"/opt/lib/common.sh", "/usr/bin/hostname"},
+        set(),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_a_script_needs(case: str) -> None:
+    text, kept, gone = CASES[case]
+    evidence = closed({"/run.sh": script(text)}).evidence
+    assert kept <= set(evidence)
+    assert not gone & set(evidence)
+
+
+def test_a_file_beside_the_script() -> None:
+    text = '#!/bin/bash\nDIR="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"\n. "$DIR/common.sh"\n'
+    text += '. "${0%/*}/x"\n'
+    tree = {"/opt/lib/run": script(text), "/opt/lib/x": "awk 1\n"}
+    view = view_of({**TOOLS, **tree}, config=ImageConfig(env=PATH))
+    kept = close(view, [Evidence("/opt/lib/run", "traced", "test", "")], [Scripts()]).evidence
+    assert {"/opt/lib/common.sh", "/usr/bin/hostname", "/opt/lib/x", "/usr/bin/mawk"} <= set(kept)
+
+
+@pytest.mark.parametrize("kind", ["imported", "package", "listed"])
+def test_a_script_that_nobody_runs_brings_nothing(kind: EvidenceKind) -> None:
+    evidence = closed({"/lib/run.sh": script("#!/bin/bash\nmkdir /x\n")}, kind=kind).evidence
+    assert not {"/usr/bin/bash", "/usr/bin/mkdir"} & set(evidence)
+
+
+def test_a_script_runs_as_the_link_to_it_does() -> None:
+    tree = {**TOOLS, "/usr/bin/tool": Link("/opt/t.sh"), "/opt/t.sh": script("#!/bin/bash\nmkdir /x\n")}
+    roots = [Evidence("/usr/bin/tool", "script", "test", "")]
+    evidence = close(view_of(tree, config=ImageConfig(env=PATH)), roots, [Interpreters(), Scripts()]).evidence
+    assert {"/usr/bin/bash", "/usr/bin/mkdir"} <= set(evidence)
+
+
+def test_what_cannot_be_followed_is_said() -> None:
+    closure = closed({"/run.sh": script("#!/no/such\n"), "/two.sh": script('#!/bin/sh\n"$TOOL" x\n"$@"\n')})
+    assert [(one.path, one.reason) for one in closure.unresolved] == [
+        ("/run.sh", "its interpreter /no/such is not in the image"),
+        ("/two.sh", "calls a program whose name is known only at run time"),
+    ]
+
+
+LINES: dict[str, tuple[ImageConfig, set[str]]] = {
+    "a shell-form CMD": (
+        ImageConfig(env=PATH, cmd=("/bin/sh", "-c", "mkdir -p /x && exec python3 job.py"), workdir="/work"),
+        {"/usr/bin/sh", "/usr/bin/mkdir", "/usr/bin/python3", "/work/job.py"},
+    ),
+    "an entrypoint's arguments": (
+        ImageConfig(env=PATH, entrypoint=("/opt/tool/bin/run",), cmd=("redis-server", "/etc/app/main.conf")),
+        {"/opt/tool/bin/run", "/usr/bin/redis-server", "/etc/app/main.conf"},
+    ),
+    "a health test in a shell": (
+        ImageConfig(env=PATH, healthcheck=Healthcheck(("CMD-SHELL", "wget -q x || exit 1"))),
+        {"/usr/bin/sh", "/usr/local/bin/wget", "/opt/busybox"},
+    ),
+    "a health test without one": (
+        ImageConfig(env=PATH, healthcheck=Healthcheck(("CMD", "python3", "/work/job.py"))),
+        {"/usr/bin/python3", "/work/job.py"},
+    ),
+    "HEALTHCHECK NONE": (ImageConfig(env=PATH, healthcheck=Healthcheck(("NONE",))), set()),
+}
+
+
+@pytest.mark.parametrize("case", LINES)
+def test_what_the_images_command_lines_need(case: str) -> None:
+    config, kept = LINES[case]
+    assert kept <= set(closed({}, config).evidence)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"#!/bin/sh\n", ["/bin/sh"]),
+        (b"#! /bin/sh -eu \n", ["/bin/sh", "-eu"]),
+        (b"#!/usr/bin/env python3 -u\n", ["/usr/bin/env", "python3 -u"]),
+        (b"#!/bin/sh", ["/bin/sh"]),
+        (b"#!\n", None),
+        (b"#/bin/sh\n", None),
+        (b"", None),
+    ],
+)
+def test_the_kernel_splits_the_first_line_once(data: bytes, words: list[str] | None) -> None:
+    assert read_shebang(data) == words
+
+
+@pytest.mark.parametrize(
+    ("argument", "name"),
+    [
+        ("python3", "python3"),
+        ("python3 -u", "python3 -u"),
+        ("-S python3 -u", "python3"),
+        ("-S A=1 python3 -u", "python3"),
+        ("-S -u HOME python3", "python3"),
+        ("--split-string=node --no-warnings", "node"),
+        ("-i python3", ""),
+    ],
+)
+def test_the_command_that_env_starts(argument: str, name: str) -> None:
+    assert env_command(argument) == name
