@@ -28,8 +28,8 @@ TOOLS: dict[str, Node] = {
     **{
         f"/usr/bin/{name}": tool()
         for name in (
-            "env bash dash mkdir chmod echo cat sort find apt-get dpkg python3.11 gosu redis-server envsubst cp"
-            " hostname rm date"
+            "env bash dash mkdir chmod echo cat sort find apt-get dpkg python3.11 gosu redis-server envsubst"
+            " cp hostname rm date"
         ).split()
     },
     "/bin": Link("usr/bin"),
