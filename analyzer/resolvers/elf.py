@@ -84,7 +84,7 @@ class Elf:
         assert self._search is not None
         needer = needer_of(spelled, facts, flavour, inherited)
         handed_on = self._search.handed_on(needer)
-        opened = facts.get("libraries", []) if _opens(facts) else []
+        opened = _opened(facts)
         for name, reason in (
             *((name, f"needs {name}") for name in facts.get("needed", ())),
             *((name, f"may open {name} at run time") for name in opened),
@@ -113,6 +113,13 @@ class Elf:
         return "musl" if any(name.startswith("ld-musl-") for name in loaders) else "glibc"
 
 
-def _opens(facts: dict[str, Any]) -> bool:
-    """Whether it can open a library by name: it imports dlopen, or is the C library, which has its own."""
-    return not _OPENERS.isdisjoint(facts.get("uses", ())) or facts.get("soname", "").startswith("libc.so")
+def _opened(facts: dict[str, Any]) -> list[str]:
+    """Names that it may open: what it spells, when it imports dlopen.
+
+    The C library has its own dlopen. Of what it spells, name service modules follow nsswitch.conf (see
+    libraries.py) and libidn2 serves only callers who ask for AI_IDN, which link it themselves.
+    """
+    names: list[str] = facts.get("libraries", [])
+    if facts.get("soname", "").startswith("libc.so"):
+        return [name for name in names if name.startswith("libgcc_s.")]
+    return names if not _OPENERS.isdisjoint(facts.get("uses", ())) else []

@@ -23,6 +23,15 @@ _SHF_ALLOC, _SHF_EXECINSTR = 2, 4
 # Functions whose use says that files are needed which nothing links (see libraries.py and system.py).
 TELLING = (
     "iconv_open",
+    "__gconv_open",
+    "nl_langinfo",
+    "g_convert",
+    "g_convert_with_fallback",
+    "g_iconv_open",
+    "u8_conv_from_encoding",
+    "u8_conv_to_encoding",
+    "u8_strconv_from_encoding",
+    "u8_strconv_to_encoding",
     "dlopen",
     "dlmopen",
     "getpwnam",
@@ -83,6 +92,14 @@ TELLING_PATHS = (
 )
 _LIBC = re.compile(r"(libc|ld-linux[\w-]*|ld-musl-\w+|ld64|ld)\.so")
 
+# Character sets that the C library converts only with a module: any but ASCII, UTF-8 and UCS-2 or UCS-4.
+_CHARSET = re.compile(
+    rb"\0(?:ISO[-_]?8859[-_]?\d+|ISO-?2022-\w+|UTF-?(?:7|16|32)(?:LE|BE)?|EUC[-_]?(?:JP|KR|TW|CN)|LATIN-?\d"
+    rb"|S(?:HIFT)?[-_]?JIS|KOI8-?\w*|WINDOWS-?125\d|CP-?(?:125\d|9\d\d|437|850|866)|BIG-?5\w*"
+    rb"|GBK|GB18030|GB2312|TIS-?620|JOHAB)(?=\0)",
+    re.IGNORECASE,
+)
+
 _LIBRARY = re.compile(rb"[\w+./$-]*\.so(?:\.[\w.]+)*")
 _LONGEST = 4096  # PATH_MAX
 
@@ -90,7 +107,8 @@ _LONGEST = 4096  # PATH_MAX
 def read_elf(data: bytes) -> dict[str, Any] | None:
     """Facts of an ELF file, None for any other: `bits`, `machine`, `interp`, `needed`, `soname`, `rpath`,
     `runpath`, `nodeflib`, `uses` (of TELLING), `spells` (of TELLING_PATHS), `libraries` (names of shared
-    objects among its constants), `go`, `rust`, `static`. Absent means empty or false."""
+    objects among its constants), `charsets` (it names one that takes a module to convert), `go`, `rust`,
+    `static`. Absent means empty or false."""
     if data[:4] != b"\x7fELF" or len(data) < 52 or data[4] not in (1, 2) or data[5] not in (1, 2):
         return None
     try:
@@ -126,7 +144,7 @@ class _Reader:
             facts.update(self._linked(dynamic))
         else:
             facts["static"] = True
-        facts.update(self._constants(facts.get("needed", [])))
+        facts.update(self._constants(facts.get("needed", []), "iconv_open" in facts.get("uses", ())))
         if not _LIBC.match(facts.get("soname", "")):
             facts["spells"] = [path for path in TELLING_PATHS if path.encode() in self.data]
         return {name: value for name, value in facts.items() if value not in (None, [], "", False)}
@@ -209,12 +227,14 @@ class _Reader:
                 used.add(places[name])
         return sorted(used)
 
-    def _constants(self, needed: list[str]) -> dict[str, Any]:
+    def _constants(self, needed: list[str], converts: bool) -> dict[str, Any]:
         names: set[str] = set()
         facts: dict[str, Any] = {}
         sections = dict(self._sections())
         for blob in self._data(sections):
             names.update(_library_names(blob))
+            if converts and not facts.get("charsets"):
+                facts["charsets"] = _CHARSET.search(blob) is not None
         facts["libraries"] = sorted(names - set(needed))
         facts["go"] = any(name in sections for name in (".go.buildinfo", ".gopclntab", ".note.go.buildid"))
         facts["rust"] = not facts["go"] and (b"/rustc/" in self.data or b"RUST_BACKTRACE" in self.data)
@@ -276,4 +296,4 @@ def _library_names(blob: bytes) -> Iterator[str]:
         at = blob.find(b".so", end)
 
 
-ELF = Extractor("elf", 1, read_elf)
+ELF = Extractor("elf", 2, read_elf)

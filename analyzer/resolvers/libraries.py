@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from analyzer.evidence import Evidence
 from analyzer.filesystem import name_of
+from analyzer.image import ImageConfig
 from analyzer.resolvers.elf import may_be_elf
 from analyzer.resolvers.elfreader import ELF
 from analyzer.resolvers.interface import Extractor, Finding, View
@@ -18,16 +20,13 @@ from analyzer.resolvers.needs import Need, library_directories, told, why
 from analyzer.resolvers.system import HOSTS, SERVICES, USERS
 
 
-def _library(names: str, reason: str, *, paths: str = "", trees: str = "", uses: str = "") -> Need:
+def _library(names: str, reason: str, *, paths: str = "", trees: str = "") -> Need:
     # Behind the name a version; in wheels, a digest that tells the copy from the system's.
-    files = re.compile(rf"/lib({names})(-?\d[\w.]*|-[0-9a-f]{{6,}})?\.so[.\d]*$" if names else r"(?!)")
-    return Need(
-        "libraries", reason, tuple(paths.split()), tuple(trees.split()), frozenset(uses.split()), files=files
-    )
+    files = re.compile(rf"/lib({names})(-?\d[\w.]*|-[0-9a-f]{{6,}})?\.so[.\d]*$")
+    return Need("libraries", reason, tuple(paths.split()), tuple(trees.split()), files=files)
 
 
 TABLE: tuple[Need, ...] = (
-    _library("", "it converts between character sets", trees="{lib}/gconv", uses="iconv_open"),
     _library(
         "crypto",
         "OpenSSL's configuration, providers and engines",
@@ -169,6 +168,16 @@ PAM_FILE = Extractor("pam.d", 1, read_modules, 65536)
 _NSS_DEFAULTS = ("files", "dns")
 
 
+# Functions that convert what their caller names.
+_CONVERTERS = frozenset(
+    "__gconv_open g_convert g_convert_with_fallback g_iconv_open u8_conv_from_encoding u8_conv_to_encoding"
+    " u8_strconv_from_encoding u8_strconv_to_encoding".split()
+)
+
+# Libraries that offer these, or (libidn2) convert only from the locale's set.
+_FOR_CALLERS = ("libglib-2.0.so", "libunistring.so", "libidn2.so")
+
+
 class Libraries:
     """Keeps what the table says for each kept library, name service modules and PAM modules."""
 
@@ -185,12 +194,40 @@ class Libraries:
                 made = why(need, path, facts)
                 if made:
                     yield from told(view, need, "linked", path, f"{need.reason} ({made})")
+            converts = _converts(facts, view.config)
+            if converts:
+                for directory in library_directories(view, path):
+                    yield Evidence(f"{directory}/gconv", "linked", path, f"it {converts}", tree=True)
             uses = sorted((USERS | HOSTS | SERVICES).intersection(facts.get("uses", ())))
             if uses:
                 yield from _name_services(view, path, uses[0])
         for path in new:
             if path.startswith("/etc/pam.d/") and view.fs.entries[path].kind == "file":
                 yield from _pam_modules(view, path)
+
+
+def _converts(facts: Mapping[str, Any], config: ImageConfig) -> str:
+    """Why a file may ask the C library to convert any character set; "" when it does not.
+
+    Most importers of iconv_open convert between UTF-8 and the locale's own set, which nl_langinfo tells them
+    and which the C library does itself when that is ASCII or UTF-8. The others name further sets, take the
+    set from elsewhere, or look into the converters.
+    """
+    uses = set(facts.get("uses", ()))
+    asked = uses & _CONVERTERS
+    if asked:
+        return f"calls {min(asked)}"
+    soname = facts.get("soname", "")
+    if "iconv_open" not in uses or any(soname.startswith(name) for name in _FOR_CALLERS):
+        return ""
+    if facts.get("charsets"):
+        return "calls iconv_open and names a character set"
+    if "nl_langinfo" not in uses:
+        return "calls iconv_open with character sets that it is given"
+    locales = (config.variable(name) for name in ("LC_ALL", "LC_CTYPE", "LANG"))
+    if any(re.search(r"\.(?!utf-?8)", locale, re.IGNORECASE) for locale in locales):
+        return "calls iconv_open, and the image's locale is not UTF-8"
+    return ""
 
 
 def _name_services(view: View, source: str, function: str) -> Iterator[Evidence]:

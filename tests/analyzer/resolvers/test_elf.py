@@ -144,6 +144,15 @@ CASES: dict[str, tuple[dict[str, Node], set[str]]] = {
         {"/bin/app": program(constants=["libplug.so.2"]), "/usr/lib/libplug.so.2": elf()},
         set(),
     ),
+    "of what the C library spells, only what it opens for every caller": (
+        {
+            "/bin/app": program(needed=["libc.so.6"]),
+            "/lib/libc.so.6": elf(soname="libc.so.6", constants=["libgcc_s.so.1", "libidn2.so.0"]),
+            "/lib/libgcc_s.so.1": elf(),
+            "/lib/libidn2.so.0": elf(),
+        },
+        {"/lib/libc.so.6", "/lib/libgcc_s.so.1"},
+    ),
     "an extension module without the executable bit": (
         {"/bin/app": File(elf(needed=["liba.so"])), "/usr/lib/liba.so": elf()},
         set(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from analyzer.evidence import Evidence
+from analyzer.image import ImageConfig
 from analyzer.resolvers.closure import close
 from analyzer.resolvers.elf import Elf
 from analyzer.resolvers.libraries import TABLE, Libraries, read_modules, read_services
@@ -19,11 +20,47 @@ def program(*uses: str) -> File:
 
 
 CASES: dict[str, tuple[str, dict[str, Node], set[str], set[str]]] = {
-    "gconv for what calls iconv_open": (
+    "gconv for what converts character sets that it is given": (
         "/bin/app",
         {"/bin/app": program("iconv_open"), f"{T}/gconv/UTF-16.so": elf(), f"{T}/gconv/gconv-modules": "x"},
         {f"{T}/gconv/UTF-16.so", f"{T}/gconv/gconv-modules"},
         set(),
+    ),
+    "gconv for what names a character set": (
+        "/bin/app",
+        {
+            "/bin/app": File(
+                elf(uses=["iconv_open", "nl_langinfo"], constants=["UTF-8", "Shift_JIS"]), mode=0o755
+            ),
+            f"{T}/gconv/SJIS.so": elf(),
+        },
+        {f"{T}/gconv/SJIS.so"},
+        set(),
+    ),
+    "no gconv for what converts from the locale's own set": (
+        "/bin/app",
+        {
+            "/bin/app": File(elf(uses=["iconv_open", "nl_langinfo"], constants=["UTF-8"]), mode=0o755),
+            f"{T}/gconv/SJIS.so": elf(),
+        },
+        set(),
+        {f"{T}/gconv"},
+    ),
+    "gconv for the converters' own program": (
+        "/bin/iconv",
+        {"/bin/iconv": program("__gconv_open", "iconv_open", "nl_langinfo"), f"{T}/gconv/SJIS.so": elf()},
+        {f"{T}/gconv/SJIS.so"},
+        set(),
+    ),
+    "a library that converts what its callers name: for callers that do": (
+        "/bin/app",
+        {
+            "/bin/app": File(elf(needed=["libglib-2.0.so.0"], uses=["g_free"]), mode=0o755),
+            f"{T}/libglib-2.0.so.0": elf(soname="libglib-2.0.so.0", uses=["iconv_open"]),
+            f"{T}/gconv/SJIS.so": elf(),
+        },
+        {f"{T}/libglib-2.0.so.0"},
+        {f"{T}/gconv"},
     ),
     "no gconv for what does not": (
         "/bin/app",
@@ -136,3 +173,10 @@ def test_files_that_name_modules() -> None:
     assert read_modules(b"auth [success=1 default=ignore] pam_unix.so nullok\n@include common\n") == [
         "pam_unix.so"
     ]
+
+
+def test_gconv_for_a_locale_that_is_not_utf_8() -> None:
+    tree = {"/bin/app": program("iconv_open", "nl_langinfo"), f"{T}/gconv/ISO8859-1.so": elf()}
+    view = view_of(tree, config=ImageConfig(env=(("LANG", "de_DE.ISO-8859-1"),)))
+    kept = close(view, [Evidence("/bin/app", "asked", "test", "")], [Libraries()]).evidence
+    assert f"{T}/gconv/ISO8859-1.so" in kept
