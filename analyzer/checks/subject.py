@@ -124,6 +124,17 @@ class Subject:
                 queue += self.sources(stage)
         return tuple(stage for stage in self.stages if stage.index in needed)
 
+    @cached_property
+    def _reaching(self) -> frozenset[int]:
+        parents = {stage.parent for stage in self.stages if stage.parent is not None}
+        final = self.final or (self.stages[-1] if self.stages else None)
+        return frozenset(parents | ({final.index} if final is not None else set()))
+
+    def reaches_image(self, command: Command) -> bool:
+        """Do the layers of an instruction's stage become part of an image: the built one, or a base here?"""
+        stage = self.stage_of(command)
+        return stage is not None and stage.index in self._reaching
+
     def sources(self, stage: Stage) -> list[Stage]:
         """The stages that a stage is based on, copies from or mounts."""
         found = [self.stages[stage.parent]] if stage.parent is not None else []

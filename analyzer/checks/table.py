@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from analyzer.checks import buildkit_stage_body, buildkit_stages, buildkit_style, reading
+from analyzer.checks import (
+    buildkit_stage_body,
+    buildkit_stages,
+    buildkit_style,
+    packages_apk,
+    packages_apt,
+    packages_language,
+    packages_rpm,
+    reading,
+)
 from analyzer.checks.interface import Rule
 
 RULES: tuple[Rule, ...] = (
@@ -10,6 +19,10 @@ RULES: tuple[Rule, ...] = (
     *buildkit_style.RULES,
     *buildkit_stages.RULES,
     *buildkit_stage_body.RULES,
+    *packages_apt.RULES,
+    *packages_apk.RULES,
+    *packages_rpm.RULES,
+    *packages_language.RULES,
 )
 
 
