@@ -48,26 +48,29 @@ class _Edit:
 def apply_fixes(data: bytes, find: Find, *, unsafe: bool = False) -> Fixed:
     """Fix a Dockerfile to a fixpoint. `find` gives the findings of a text, those that nobody hid."""
     mended: list[Finding] = []
-    dropped: list[Finding] = []
-    refused: set[tuple[str, bytes]] = set()
+    refused: dict[tuple[str, bytes], Finding] = {}
     for _ in range(MAX_PASSES):
         findings = find(data)
-        chosen = [
-            each
-            for each in findings
-            if each.fix is not None and (each.fix.safe or unsafe) and _name(each, data) not in refused
-        ]
-        if not chosen:
+        chosen = [each for each in findings if each.fix is not None and (each.fix.safe or unsafe)]
+        chosen.sort(key=_start)
+        waiting = [each for each in chosen if _name(each, data) not in refused]
+        if not waiting:
             break
-        batch = _without_overlap(chosen)
-        good, data_after = _apply_batch(data, batch, findings, find)
-        for each in batch:
-            if each not in good:
-                refused.add(_name(each, data))
-                dropped.append(each)
+        batch = _without_overlap(waiting)
+        good, after = _apply_batch(data, batch, findings, find)
+        if good:
+            # What did not fit before may do so in the new text.
+            refused.clear()
+        else:
+            refused.update((_name(each, data), each) for each in batch)
         mended += good
-        data = data_after
-    return Fixed(data, tuple(mended), tuple(dropped))
+        data = after
+    return Fixed(data, tuple(mended), tuple(refused.values()))
+
+
+def _start(finding: Finding) -> int:
+    edits = finding.fix.edits if finding.fix else ()
+    return min((edit.span.start for edit in edits), default=finding.span.start)
 
 
 def _name(finding: Finding, data: bytes) -> tuple[str, bytes]:

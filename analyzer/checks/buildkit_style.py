@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from analyzer.checks.interface import Edit, Example, Finding, Fix, Rule
 from analyzer.checks.subject import Subject
+from analyzer.dockerfile.arguments import quoted_words
 from analyzer.dockerfile.instructions import Arg, Env, Expose, From, Label, Maintainer, Pair
 from analyzer.dockerfile.nodes import Instruction, Token
 from analyzer.dockerfile.source import Span
-from analyzer.dockerfile.words import GO_SPACE
 
 URL = "https://docs.docker.com/go/dockerfile/rule"
 
@@ -130,10 +130,9 @@ def _consistent_instruction_casing(subject: Subject) -> Iterator[Finding]:
 def _case_fix(node: Instruction, right: str) -> Fix:
     edits = [Edit(node.span_of(node.name), right)]
     if node.keyword == "FROM" and len(node.words) == 3:
-        # AS goes along, or the next finding would be FromAsCasing.
+        # AS goes along, or the next finding would be FromAsCasing; that rule's own fix has to wait for this.
         word = node.words[1]
-        if word.text != _in_case_of(right, word.text):
-            edits.append(Edit(node.span_of(word), _in_case_of(right, word.text)))
+        edits.append(Edit(node.span_of(word), _in_case_of(right, word.text)))
     return Fix(tuple(edits), f"write `{right}`")
 
 
@@ -207,7 +206,8 @@ def _key_value_fix(node: Instruction, pair: Pair, escape: str) -> Fix | None:
         return None
     gap = node.joined.span(pair.name.end, value.start)
     edits = [Edit(gap, "=")]
-    if any(char in GO_SPACE for char in value.text):
+    words = quoted_words(value.text, 0, len(value.text), escape)
+    if [word.text for word in words] != [value.text]:
         if set(value.text) & {'"', "'", escape}:
             # Quotes inside the value: each blank outside them would need an escape of its own.
             return None
