@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from analyzer.checks.reference import parse_reference
+from analyzer.reference import ReferenceFormatError, parse
 
 _JAVA = "JAVA_HOME JAVA_VERSION LANG LANGUAGE LC_ALL"
 
@@ -61,9 +61,10 @@ _NAMES: dict[str, frozenset[str]] = {name: frozenset(text.split()) for name, tex
 
 def environment_names(image: str) -> frozenset[str] | None:
     """The names, PATH aside, that the environment of an image has; None where that is not known."""
-    reference = parse_reference(image)
-    if reference is None:
+    try:
+        reference = parse(image)
+    except ReferenceFormatError:
         return None
     if re.match(r"gcr\.io/distroless/(static|base|cc)", image):
         return frozenset({"SSL_CERT_FILE"})
-    return _NAMES.get(reference.official or reference.path if reference.registry == "docker.io" else "")
+    return _NAMES.get(reference.name) if reference.domain == "docker.io" else None

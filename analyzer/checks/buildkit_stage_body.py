@@ -12,9 +12,20 @@ from analyzer.checks.interface import Edit, Example, Finding, Fix, Rule, Severit
 from analyzer.checks.subject import Subject
 from analyzer.dockerfile.arguments import quoted
 from analyzer.dockerfile.imageconfig import DEFAULT_SHELL
-from analyzer.dockerfile.instructions import Arg, Cmd, Entrypoint, Env, Expose, Healthcheck, Workdir
+from analyzer.dockerfile.instructions import (
+    Add,
+    Arg,
+    Cmd,
+    Copy,
+    Entrypoint,
+    Env,
+    Expose,
+    Healthcheck,
+    Workdir,
+)
 from analyzer.dockerfile.scope import Expanded, Stage
 from analyzer.dockerfile.suggest import nearest
+from analyzer.globs import clean
 from analyzer.shell import Script
 
 
@@ -340,10 +351,51 @@ SECRETS_USED = Rule(
     ),
 )
 
+
+def _copy_ignored_file(subject: Subject) -> Iterator[Finding]:
+    ignore = subject.ignore_file
+    # BuildKit does not look where an exception may bring a file back.
+    if ignore is None or not ignore.patterns or any(pattern.exception for pattern in ignore.patterns):
+        return
+    for _, expanded in _in_built(subject):
+        command = expanded.command
+        if not isinstance(command, Add | Copy) or (isinstance(command, Copy) and command.from_):
+            continue
+        for token, written in zip(command.node.words[:-1], expanded.words[:-1], strict=False):
+            if token not in command.sources or "://" in written or written.startswith("git@"):
+                continue
+            path = clean(written)
+            if ignore.excludes(path):
+                verb = "Copy" if isinstance(command, Copy) else "Add"
+                message = f"Attempting to {verb} file {quoted(path)} that is excluded by .dockerignore"
+                yield Finding(COPY_IGNORED_FILE.name, message, command.node.span_of(token))
+
+
+COPY_IGNORED_FILE = Rule(
+    name="CopyIgnoredFile",
+    severity="warning",
+    summary="COPY or ADD takes a path that the ignore file keeps out of the build context.",
+    why="The builder does not get the file: the build fails, or copies less than it reads.",
+    remedy="Take the pattern out of the ignore file, or the path out of the instruction.",
+    url=f"{URL}/copy-ignored-file/",
+    check=_copy_ignored_file,
+    bad=(
+        Example("FROM scratch\nCOPY ./tmp/hello.txt /\n", {".dockerignore": "tmp/*\n"}, lines=(2,)),
+        Example("FROM scratch\nADD node_modules /app\n", {".dockerignore": "**/node_modules\n"}, lines=(2,)),
+    ),
+    good=(
+        Example("FROM scratch\nCOPY ./src/hello.txt /\n", {".dockerignore": "tmp/*\n"}),
+        Example("FROM scratch\nCOPY ./tmp/hello.txt /\n", {".dockerignore": "tmp\n!tmp/hello.txt\n"}),
+        Example("FROM alpine:3.20 AS a\nFROM a\nCOPY --from=a /tmp/x /\n", {".dockerignore": "tmp\n"}),
+    ),
+    default=False,
+)
+
 RULES: tuple[Rule, ...] = (
     JSON_ARGS_RECOMMENDED,
     UNDEFINED_VAR,
     WORKDIR_RELATIVE_PATH,
     MULTIPLE_INSTRUCTIONS,
     SECRETS_USED,
+    COPY_IGNORED_FILE,
 )

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 
 from analyzer.checks.buildkit_style import URL
 from analyzer.checks.interface import Edit, Example, Finding, Fix, Rule
-from analyzer.checks.reference import parse_reference
 from analyzer.checks.subject import Subject
 from analyzer.dockerfile.arguments import quoted
 from analyzer.dockerfile.instructions import Arg, From, Pair
@@ -14,6 +13,7 @@ from analyzer.dockerfile.scope import BuildInputs, Expanded, Lookup, evaluate
 from analyzer.dockerfile.source import Span
 from analyzer.dockerfile.suggest import nearest
 from analyzer.dockerfile.words import WordError, expand
+from analyzer.reference import ReferenceFormatError, parse
 
 RESERVED = ("context", "scratch")
 
@@ -143,9 +143,17 @@ def _invalid_default_arg_in_from(subject: Subject) -> Iterator[Finding]:
             name = expand(command.base.text, stage.start.environment, subject.dockerfile.escape).text
         except WordError:
             continue
-        if parse_reference(name) is None:
+        if not _is_reference(name):
             message = f"Default value for ARG {command.base.text} results in empty or invalid base image name"
             yield Finding(INVALID_DEFAULT_ARG_IN_FROM.name, message, command.node.span_of(command.base))
+
+
+def _is_reference(name: str) -> bool:
+    try:
+        parse(name)
+    except ReferenceFormatError:
+        return False
+    return True
 
 
 INVALID_DEFAULT_ARG_IN_FROM = Rule(

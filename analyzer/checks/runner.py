@@ -57,7 +57,7 @@ def find(
 ) -> tuple[list[Finding], CheckDirective]:
     """What the chosen rules find and no comment hides, and the file's own words for BuildKit."""
     dockerfile = subject.dockerfile
-    problems = [_at(dockerfile, each.line, each.column, each.message) for each in subject.program.problems]
+    problems = [_at(dockerfile, each.line, each.column, each.message) for each in subject.problems]
     directive = CheckDirective()
     try:
         directive = check_directive(dockerfile)

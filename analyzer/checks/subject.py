@@ -9,12 +9,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar
 
+from analyzer import ignorefile
 from analyzer.checks.body import Body, body_of
 from analyzer.dockerfile.imageconfig import DEFAULT_SHELL
 from analyzer.dockerfile.instructions import (
     Cmd,
     Command,
-    Copy,
     Entrypoint,
     Expose,
     Healthcheck,
@@ -25,8 +25,11 @@ from analyzer.dockerfile.instructions import (
 from analyzer.dockerfile.nodes import Dockerfile, Token
 from analyzer.dockerfile.scope import BuildInputs, Evaluation, Expanded, Stage, evaluate
 from analyzer.dockerfile.words import WordError, expand
+from analyzer.errors import InputError, Problem
+from analyzer.ignorefile import IgnoreFile
 from analyzer.settings import LintSettings
 from analyzer.shell import Shell, shell_of
+from analyzer.stages import StageTable, table_of
 
 C = TypeVar("C", bound=Command)
 
@@ -100,29 +103,25 @@ class Subject:
     def stages(self) -> tuple[Stage, ...]:
         return self.evaluation.stages
 
-    @property
+    @cached_property
+    def table(self) -> StageTable:
+        """What the stages use of each other and of images."""
+        return table_of(self.program, self.evaluation)
+
+    @cached_property
     def final(self) -> Stage | None:
-        """The stage that is built: the target, else the last one."""
-        target = self.around.target
-        if not target:
-            return self.stages[-1] if self.stages else None
-        if target.isdecimal() and int(target) < len(self.stages):
-            return self.stages[int(target)]
-        return next((stage for stage in reversed(self.stages) if stage.name == target.lower()), None)
+        """The stage that is built: the target, else the last one. None where the file has no such stage."""
+        target = self.around.target or ""
+        if not self.stages or (target and target.lower() not in self.table.names):
+            return None
+        return self.stages[self.table.find(target)] if target else self.stages[-1]
 
     @cached_property
     def built(self) -> tuple[Stage, ...]:
         """The stages that the target needs, itself among them; all of them where no target is chosen."""
         if not self.around.target or self.final is None:
             return self.stages
-        needed: set[int] = set()
-        queue = [self.final]
-        while queue:
-            stage = queue.pop()
-            if stage.index not in needed:
-                needed.add(stage.index)
-                queue += self.sources(stage)
-        return tuple(stage for stage in self.stages if stage.index in needed)
+        return tuple(self.stages[index] for index in self.table.needed(self.final.index))
 
     @cached_property
     def _reaching(self) -> frozenset[int]:
@@ -135,21 +134,24 @@ class Subject:
         stage = self.stage_of(command)
         return stage is not None and stage.index in self._reaching
 
-    def sources(self, stage: Stage) -> list[Stage]:
-        """The stages that a stage is based on, copies from or mounts."""
-        found = [self.stages[stage.parent]] if stage.parent is not None else []
-        for expanded in (*stage.triggers, *stage.instructions):
-            names = [mount.from_ for mount in expanded.mounts]
-            if isinstance(expanded.command, Copy) and expanded.command.from_:
-                name = expanded.command.from_
-                if name.isdecimal() and int(name) < len(self.stages):
-                    found.append(self.stages[int(name)])
-                names.append(name)
-            found += [each for name in names if (each := self._named(name))]
-        return found
+    @cached_property
+    def problems(self) -> tuple[Problem, ...]:
+        """What BuildKit refuses. Where a name was replaced, another build argument might make it right."""
+        replaced = {each.node.start_line for each, _ in self._expanded.values() if each.lookups}
+        stage = self.final.name if self.final is not None and self.final.name else ""
+        found = self.table.problems_of(stage) if self.stages else self.program.problems
+        known = set(self.program.problems)
+        return tuple(each for each in found if each in known or each.line not in replaced)
 
-    def _named(self, name: str) -> Stage | None:
-        return next((stage for stage in reversed(self.stages) if name and stage.name == name.lower()), None)
+    @cached_property
+    def ignore_file(self) -> IgnoreFile | None:
+        """The ignore file of the build; None without a context, or where it cannot be read."""
+        if self.around.context is None:
+            return None
+        try:
+            return ignorefile.load(self.around.context, self.around.dockerfile)
+        except (InputError, OSError):
+            return None
 
     @cached_property
     def _expanded(self) -> dict[int, tuple[Expanded, Stage | None]]:

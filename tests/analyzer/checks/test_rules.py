@@ -9,7 +9,7 @@ import pytest
 
 from analyzer.checks.interface import Example, Rule
 from analyzer.checks.runner import check_bytes
-from analyzer.checks.selection import Selection
+from analyzer.checks.selection import Selection, group_of
 from analyzer.checks.subject import Surroundings
 from analyzer.checks.table import RULES, rule_named
 
@@ -52,3 +52,15 @@ def test_every_rule_is_complete(rule: Rule) -> None:
     assert all(text.strip() for text in (rule.summary, rule.why, rule.remedy))
     assert rule.url.startswith("https://")
     assert rule.summary.endswith((".", "?")) and rule.why.endswith(".")
+
+
+def test_all_of_buildkits_checks_are_here() -> None:
+    names = (
+        "StageNameCasing FromAsCasing NoEmptyContinuation ConsistentInstructionCasing DuplicateStageName "
+        "ReservedStageName JSONArgsRecommended MaintainerDeprecated UndefinedArgInFrom UndefinedVar "
+        "WorkdirRelativePath MultipleInstructionsDisallowed LegacyKeyValueFormat RedundantTargetPlatform "
+        "SecretsUsedInArgOrEnv InvalidDefaultArgInFrom FromPlatformFlagConstDisallowed CopyIgnoredFile "
+        "InvalidDefinitionDescription ExposeProtoCasing ExposeInvalidFormat"
+    )
+    ours = {rule.name for rule in RULES if group_of(rule.name) == "buildkit"}
+    assert ours == set(names.split())
