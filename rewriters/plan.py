@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from analyzer.evidence import Evidence, EvidenceKind
@@ -135,13 +135,24 @@ def _groups_of_paths(
 
 @dataclass(slots=True)
 class _Count:
-    """What lies below a directory: entries in all and kept, kept by group, bytes kept and not."""
+    """What lies below a directory: entries in all and kept, bytes kept (by group) and not."""
 
     total: int = 0
     kept: int = 0
     kept_bytes: int = 0
     lost_bytes: int = 0
-    groups: frozenset[str] = frozenset()
+    groups: Counter[str] = field(default_factory=Counter)
+    linked: bool = False  # a hard-link group has a member below
+
+    @property
+    def group(self) -> str | None:
+        """The group that the directory can go to as a whole: its only one, or that of most of its bytes.
+
+        Not where the app's own files would drag others along, nor where a hard-link group might be split.
+        """
+        if len(self.groups) <= 1 or (not self.linked and GROUPS[-1] not in self.groups):
+            return max(self.groups, key=lambda name: (self.groups[name], name), default=GROUPS[0])
+        return None
 
 
 class _Folder:
@@ -156,7 +167,6 @@ class _Folder:
 
     def _count(self, directory: str) -> _Count:
         count = _Count()
-        groups: set[str] = set()
         for path in self.fs.children(directory):
             entry = self.fs.entries[path]
             if entry.kind in SPECIAL:
@@ -167,7 +177,8 @@ class _Folder:
                 count.kept_bytes += entry.size
                 # A directory's own metadata comes along with whatever lies in it.
                 if entry.kind != "dir" or not self.fs.names(path):
-                    groups.add(self.groups[path])
+                    count.groups[self.groups[path]] += entry.size + 1
+                count.linked = count.linked or bool(entry.hardlink)
             else:
                 count.lost_bytes += entry.size
             if entry.kind == "dir":
@@ -176,8 +187,8 @@ class _Folder:
                 count.kept += below.kept
                 count.kept_bytes += below.kept_bytes
                 count.lost_bytes += below.lost_bytes
-                groups |= below.groups
-        count.groups = frozenset(groups)
+                count.groups += below.groups
+                count.linked = count.linked or below.linked
         self.counts[directory] = count
         return count
 
@@ -211,19 +222,19 @@ class _Folder:
         if count.kept != count.total or path == "/":
             return False
         by_author = any(evidence.tree for evidence in self.kept[path])
-        return len(count.groups) <= 1 or by_author
+        return count.group is not None or by_author
 
     def _all_but(self, path: str, inner: list[Placed]) -> list[Placed] | None:
         """The words to take away again, where naming the directory whole says more with less."""
         count = self.counts[path]
-        if len(count.groups) != 1 or path.count("/") < 3:
+        group = count.group
+        if group is None or path.count("/") < 3:
             return None
         if count.lost_bytes > LARGEST_SHARE_DROPPED * (count.kept_bytes + count.lost_bytes):
             return None
         away = [Word(gone, "drop") for gone in self._missing(path)]
         if len(away) + FEWEST_SAVED > len(inner) or len(away) * 3 > len(inner):
             return None
-        group = next(iter(count.groups))
         return [(word, group, word.path) for word in away]
 
     def _missing(self, directory: str) -> list[str]:
@@ -239,9 +250,10 @@ class _Folder:
         return gone
 
     def _group_of(self, path: str, verb: Verb) -> str:
-        if verb == "tree":
-            return max(self.counts[path].groups or {self.groups[path]}, key=GROUPS.index)
-        return self.groups[path]
+        count = self.counts.get(path)
+        if verb != "tree" or count is None or not count.groups:
+            return self.groups[path]
+        return count.group or max(count.groups, key=GROUPS.index)
 
     def _names(self, directory: str, names: list[tuple[str, Verb]]) -> list[Placed]:
         """Words for kept names of one directory; versioned names that a pattern says exactly become it."""

@@ -46,6 +46,8 @@ TREE = image_tree(
         "/app/main.py": File(layer=3),
         "/app/static/x.css": File(layer=3),
         "/app/cache.db": File(layer=2),
+        "/usr/share/zone/a": File(b"much", layer=0),
+        "/usr/share/zone/b": File(b"x", layer=1),
         "/tmp": Dir(0o1777),
         "/run/pipe": Special("fifo"),
         "/run/pid": File(),
@@ -74,6 +76,11 @@ CASES = [
         "a directory of files from two layers is split between their groups",
         keep(TREE, "/app/static/x.css", "/app/main.py", "/app/cache.db"),
         {"deps": ["keep /app/cache.db"], "app": ["keep /app/main.py", "tree /app/static"]},
+    ),
+    (
+        "a directory of the base with a file that a package changed goes with most of its bytes",
+        keep(TREE, "/usr/share/zone/a", "/usr/share/zone/b"),
+        {"os": ["tree /usr/share/zone"]},
     ),
     (
         "what the author copied stays one word whatever layer a file in it came from",
