@@ -38,7 +38,7 @@ PREFERENCE: tuple[EvidenceKind, ...] = (
 
 # A directory is said as "all but" when that saves words and most of its bytes stay.
 FEWEST_SAVED = 8
-LARGEST_SHARE_DROPPED = 0.34
+LARGEST_SHARE_DROPPED = 0.75
 
 # Where machines differ: amd64 looks for its loader in lib64, others have it beside the libraries.
 LOADER_DIRECTORIES = ("/lib64", "/usr/lib64")

@@ -14,6 +14,7 @@ from typing import Any
 
 from analyzer.evidence import Answers, Evidence, Unresolved
 from analyzer.filesystem import join, name_of, parent_of
+from analyzer.recording import Program
 from analyzer.resolvers import python_metadata as metadata
 from analyzer.resolvers import python_source as source
 from analyzer.resolvers.interface import Finding, View
@@ -408,6 +409,10 @@ class Python:
         for path in new:
             if path.endswith((".py", ".so")) and any(item.holds(path) for item in lookup.environments):
                 yield from self._answer(parent_of(path))
+        for program in lookup.view.programs:
+            script = _script(lookup.view, program)
+            if script is not None:
+                yield from self._answer(parent_of(script))
 
     def _answer(self, directory: str) -> Iterator[Finding]:
         if directory not in self._answered:
@@ -472,3 +477,14 @@ def _library_directories(view: View) -> list[str]:
                 places.append(f"{base}/{name}")
     real = (view.fs.resolve(place) for place in places)
     return list(dict.fromkeys(found.path for found in real if not found.missing))
+
+
+def _script(view: View, program: Program) -> str | None:
+    """The script that a Python process runs: the first entry of its sys.path is the script's directory."""
+    if view.facts.get(source.SHEBANG, program.path):
+        return program.path
+    if is_interpreter(program.path):
+        words = [word for word in program.argv[1:] if not word.startswith("-")]
+        if words and view.fs.lookup(join(program.cwd or "/", words[0])) is not None:
+            return join(program.cwd or "/", words[0])
+    return None
