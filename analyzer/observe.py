@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from analyzer.asking import NeverReadyError, answer_of, ask
 from analyzer.comparison import differences, stable
 from analyzer.engines.interface import ContainerRequest, Engine
 from analyzer.errors import ScratchifyError
-from analyzer.filesystem import Filesystem
+from analyzer.filesystem import Filesystem, join
 from analyzer.image import ImageConfig
 from analyzer.probes import Probe, RunProbe, default_probes, ports_of
 from analyzer.process import Completed
@@ -29,6 +29,8 @@ from analyzer.tracers.interface import Traced, Tracer
 _STOP = 10.0
 _LOG_LINES = 20
 _FAILED = -1
+# What engines set where the image has no PATH (moby's system.DefaultPathEnvUnix).
+_DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _MAIN_LOG = "main"
 
 
@@ -106,13 +108,15 @@ class _Stage:
 
     def watched(self, command: Sequence[str], label: str) -> list[str]:
         variables = dict(self.subject.config.env)
-        return self.tracer.wrap(command, label, variables, keep_rights=self.settings.keep_rights)
+        program = _found(self.subject, command[0])
+        return self.tracer.wrap(command, program, label, variables, keep_rights=self.settings.keep_rights)
 
     def give_up(self) -> None:
-        """End every run of this observation: their containers go, and what waits for them sees it."""
+        """End every run of this observation: their containers end, and what waits for them sees it."""
         self.given_up.set()
         for container in list(self.containers):
-            self.engine.remove(container)
+            with suppress(ScratchifyError):  # its own run may be removing it at this moment
+                self.engine.stop(container, 0)
 
     @contextmanager
     def container(self, command: Sequence[str], ports: Sequence[int] = ()) -> Iterator[str]:
@@ -302,6 +306,22 @@ def _command(config: ImageConfig, arguments: Sequence[str]) -> list[str]:
             hint="give it a CMD, or probe it with `run COMMAND…`",
         )
     return words
+
+
+def _found(subject: Subject, name: str) -> str:
+    """Where the engine finds a program: by its path, or in the first directory of PATH that has it.
+
+    As runc does with Go's exec.LookPath; the name itself where the image has no such program.
+    """
+    if "/" in name:
+        return name
+    workdir = subject.config.workdir or "/"
+    for directory in subject.config.variable("PATH", _DEFAULT_PATH).split(":"):
+        path = join(join(workdir, directory or "."), name)
+        entry = subject.fs.lookup(path)
+        if entry is not None and entry.executable:
+            return path
+    return name
 
 
 def _collect(stage: _Stage, container: str, log: str) -> Traced:

@@ -114,11 +114,14 @@ class DockerEngine:
         for capability in request.capabilities:
             argv += ["--cap-add", capability]
         for name, value in request.environment.items():
-            argv += ["--env", f"{name}={value}"]
+            argv += ["--env", name if value is None else f"{name}={value}"]
         if not request.healthcheck:
             argv.append("--no-healthcheck")
         argv += [*request.options, *_command(request, document)]
-        return self._demand(self._run(*argv), f"create a container of {request.image}").text.strip()
+        # A bare name takes the variable away, unless the client itself has one of that name to hand over.
+        own = {name: value for name, value in _environment().items() if name not in request.environment}
+        done = run([self.binary, *argv], env=own)
+        return self._demand(done, f"create a container of {request.image}").text.strip()
 
     def copy_in(self, container: str, tar: bytes | Path, directory: str = "/") -> None:
         # Without --archive: with it the daemon gives every file to the container's user.

@@ -35,7 +35,7 @@ class ContainerRequest:
     user: str | None = None
     publish: tuple[str, ...] = ()  # "127.0.0.1::8000/tcp": a free port of the loopback
     capabilities: tuple[str, ...] = ()
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str | None] = field(default_factory=dict)  # None takes the image's own away
     healthcheck: bool = True
     options: tuple[str, ...] = ()
 

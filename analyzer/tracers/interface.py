@@ -47,14 +47,23 @@ class Tracer(Protocol):
         """A tar archive (made in `work`) to unpack at the container's root before it starts."""
         ...
 
-    def environment(self, variables: Mapping[str, str]) -> dict[str, str]:
-        """What the container's own variables must be set to, so that they do not reach the tracer."""
+    def environment(self, variables: Mapping[str, str]) -> dict[str, str | None]:
+        """Changes to the container's variables (None: taken away), so that they do not reach the tracer."""
         ...
 
     def wrap(
-        self, command: Sequence[str], label: str, variables: Mapping[str, str], *, keep_rights: bool
+        self,
+        command: Sequence[str],
+        program: str,
+        label: str,
+        variables: Mapping[str, str],
+        *,
+        keep_rights: bool,
     ) -> list[str]:
-        """The command line that runs `command` watched with these variables; `label` names its log."""
+        """The command line that runs `command` watched with these variables; `label` names its log.
+
+        `program` is the file that the command's first word leads to.
+        """
         ...
 
     def refusal(self, stderr: str) -> str:

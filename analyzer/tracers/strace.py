@@ -4,9 +4,9 @@ Measured on strace 6.1, Linux 6 and Docker 20.10:
 - `-D` leaves PID 1 to the app: the tracer is a grandchild that nobody waits for.
 - `--seccomp-bpf` stops the app only for the calls that are watched, and sets no_new_privs: programs with
   rights of their own lose them. Without the filter, a tracer that is no root voids them too (ptrace(2)), so
-  then the loader is setuid root; strace gives the user's own ids back to the app before it starts.
-- A setuid loader drops variables (glibc's unsecvars.h) and LD_PRELOAD would reach strace itself: `-E` sets
-  them for the app alone.
+  then the loader is setuid root, and a launcher gives root's id up again before it becomes the app.
+- A setuid loader drops variables (glibc's unsecvars.h; started as a program with one of them, 2.36 fails an
+  assertion), and LD_PRELOAD would reach strace itself: they are taken away, and `-E` sets them for the app.
 - strace writes each line before the call returns to the app: when PID 1 ends, no call of it is lost.
 """
 
@@ -28,9 +28,11 @@ from analyzer.errors import ScratchifyError
 from analyzer.filesystem import Filesystem
 from analyzer.process import run
 from analyzer.tracers.interface import Traced
+from analyzer.tracers.launcher import launcher
 from analyzer.tracers.stracelog import StraceLog
 
 _HOME = "/.scratchify-trace"
+_LAUNCHER = "launcher"
 _CALLS = (
     "%file,fchdir,?getdents,getdents64,?socket,?bind,?listen,clone,?clone3,?fork,?vfork,"
     "?io_uring_setup,?open_by_handle_at"
@@ -56,11 +58,6 @@ _DROPPED = frozenset(
     }
 )
 _DROPPED_BEGINNINGS = ("LD_", "MALLOC_")
-# What makes a loader act on the tracer before it can hand it on.
-_INTO_THE_LOADER = frozenset(
-    {"LD_AUDIT", "LD_DEBUG", "LD_PRELOAD", "LD_SHOW_AUXV", "LD_TRACE_LOADED_OBJECTS"}
-)
-
 _REFUSED = re.compile(r"strace: .*(?:ptrace|PTRACE_)[^\n]*: (?:Operation not permitted|Permission denied)")
 _LIBRARY = re.compile(r"(?:=> )?(/\S+) \(0x[0-9a-f]+\)")
 _ARCHITECTURES = {
@@ -74,17 +71,30 @@ _ARCHITECTURES = {
 
 @dataclass(frozen=True, slots=True)
 class Strace:
-    """strace of this machine: the program, its loader (None for a static one) and its libraries."""
+    """strace of this machine: the program, its loader (None for a static one) and its libraries.
+
+    `launcher` is what gives a set user id up again; None where there is none for this architecture.
+    """
 
     program: Path
     loader: Path | None
     libraries: tuple[Path, ...]
+    launcher: bytes | None
     name: str = "strace"
     capabilities: tuple[str, ...] = ("SYS_PTRACE",)
     logs: str = f"{_HOME}/log"
 
     def payload(self, work: Path, *, keep_rights: bool) -> Path:
-        """A tar archive with everything strace needs, root-owned, and a log directory that all may write."""
+        """A tar archive with everything strace needs, root-owned, and a log directory that all may write.
+
+        Raises ScratchifyError where rights cannot be kept on this architecture.
+        """
+        if keep_rights and self.launcher is None:
+            raise ScratchifyError(
+                "the run uses setuid or file-capability programs, and scratchify cannot trace these on"
+                f" {platform.machine()}",
+                hint="trace on an amd64 or arm64 machine",
+            )
         archive = work / ("strace-rights.tar" if keep_rights else "strace.tar")
         with tarfile.open(archive, "w") as tar:
             for directory, mode in ((_HOME, 0o755), (self.logs, 0o1777)):
@@ -92,32 +102,40 @@ class Strace:
                 member.type, member.mode = tarfile.DIRTYPE, mode
                 tar.addfile(member)
             first = self.loader or self.program
-            for path in (first, *self.libraries, *([self.program] if self.loader else [])):
-                data = path.read_bytes()
-                member = tarfile.TarInfo(f"{_HOME}/{path.name}".lstrip("/"))
-                member.mode = 0o4755 if keep_rights and path == first else 0o755
+            files = {path.name: path.read_bytes() for path in (first, self.program, *self.libraries)}
+            if self.launcher is not None:
+                files[_LAUNCHER] = self.launcher
+            for name, data in files.items():
+                member = tarfile.TarInfo(f"{_HOME}/{name}".lstrip("/"))
+                member.mode = 0o4755 if keep_rights and name == first.name else 0o755
                 member.size = len(data)
                 tar.addfile(member, io.BytesIO(data))
         return archive
 
-    def environment(self, variables: Mapping[str, str]) -> dict[str, str]:
-        """Variables that a loader would act on, emptied for the tracer's own start."""
-        return dict.fromkeys(sorted(_INTO_THE_LOADER & variables.keys()), "")
+    def environment(self, variables: Mapping[str, str]) -> dict[str, str | None]:
+        """Variables that a loader acts on or drops, taken away for the tracer's own start."""
+        return dict.fromkeys(sorted(filter(_is_dropped, variables)))
 
     def wrap(
-        self, command: Sequence[str], label: str, variables: Mapping[str, str], *, keep_rights: bool
+        self,
+        command: Sequence[str],
+        program: str,
+        label: str,
+        variables: Mapping[str, str],
+        *,
+        keep_rights: bool,
     ) -> list[str]:
-        """The command under strace. strace seeks a name without a slash on PATH, as the engine does."""
+        """The command under strace, which seeks a name without a slash on PATH as the engine does."""
         start = [f"{_HOME}/{self.program.name}"]
         if self.loader:
             start = [f"{_HOME}/{self.loader.name}", "--library-path", _HOME, *start]
         options = ["-D", "-f", "-q", "-y", "-s", _STRING_LIMIT, "-e", "signal=none", "-e", f"trace={_CALLS}"]
         if not keep_rights:
             options.append("--seccomp-bpf")
-        for name in sorted(variables):
-            if name in _DROPPED or name.startswith(_DROPPED_BEGINNINGS):
-                options += ["-E", f"{name}={variables[name]}"]
-        return [*start, *options, "-o", f"{self.logs}/{label}", "--", *command]
+        for name in sorted(filter(_is_dropped, variables)):
+            options += ["-E", f"{name}={variables[name]}"]
+        launch = [f"{_HOME}/{_LAUNCHER}", program] if keep_rights else []
+        return [*start, *options, "-o", f"{self.logs}/{label}", "--", *launch, *command]
 
     def refusal(self, stderr: str) -> str:
         found = _REFUSED.search(stderr)
@@ -125,7 +143,7 @@ class Strace:
 
     def collect(self, logs: Path, workdir: str, fs: Filesystem) -> Traced:
         """Read every log of the archive. Raises ScratchifyError when there is none: nothing was watched."""
-        log = StraceLog(workdir, fs, running_program(fs))
+        log = StraceLog(workdir, fs, running_program(fs), own=_HOME)
         read = 0
         with tarfile.open(logs, "r|") as tar:
             for member in tar:
@@ -164,11 +182,16 @@ def find_strace(architecture: str = "") -> Strace:
     with program.open("rb") as stream:
         loader = _interpreter(ELFFile(stream))
     if loader is None:
-        return Strace(program, None, ())
+        return Strace(program, None, (), launcher(here))
     # Both glibc's and musl's loader list what they would load.
     listed = run([str(loader), "--list", str(program)])
     libraries = tuple(Path(path) for path in _LIBRARY.findall(listed.text))
-    return Strace(program, loader, tuple(path for path in libraries if path.name != loader.name))
+    libraries = tuple(path for path in libraries if path.name != loader.name)
+    return Strace(program, loader, libraries, launcher(here))
+
+
+def _is_dropped(name: str) -> bool:
+    return name in _DROPPED or name.startswith(_DROPPED_BEGINNINGS)
 
 
 def _interpreter(elf: ELFFile) -> Path | None:

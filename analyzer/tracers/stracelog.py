@@ -155,6 +155,7 @@ class StraceLog:
     workdir: str
     fs: Filesystem | None = None
     executable: Callable[[str], str] = str
+    own: str = ""  # the tracer's own directory: what happens below it is no part of the run
     accesses: set[Access] = field(default_factory=set)
     programs: set[Program] = field(default_factory=set)
     ports: set[str] = field(default_factory=set)
@@ -271,6 +272,8 @@ class StraceLog:
         return found[1], (found[2] or "EUNKNOWN") if failed else ""
 
     def _note(self, process: _Process, path: str, operation: Operation, error: str) -> None:
+        if self.own and path.startswith(self.own):
+            return
         key = (path, operation, error, process.program)
         if key not in self._seen:
             self._seen.add(key)
@@ -359,7 +362,7 @@ class StraceLog:
             # fexecve(3): the descriptor itself is run.
             path = normalise(unescape(found[1] or ""))
         self._note(process, path, "exec", result[1])
-        if not result[1]:
+        if not result[1] and not (self.own and path.startswith(self.own)):
             self.programs.add(Program(path, _words(rest, found.end()), process.place.cwd))
             process.program = self.executable(path)
 
