@@ -14,6 +14,13 @@ from analyzer.resolvers.loader import Flavour, Search, answered_by_loader, neede
 
 _SHARED = re.compile(r"\.so(\.|$)|\.node$")
 
+# Libraries that these open only on behalf of callers who link them themselves: libidn2 for AI_IDN, libsepol
+# for loading a policy; and the name service modules, which nsswitch.conf names (see libraries.py).
+_FOR_CALLERS = {
+    "libc.so": ("libidn2.", "libnss_", "/"),
+    "libselinux.so": ("libsepol.",),
+}
+
 _OPENERS = frozenset({"dlopen", "dlmopen"})
 
 
@@ -114,12 +121,10 @@ class Elf:
 
 
 def _opened(facts: dict[str, Any]) -> list[str]:
-    """Names that it may open: what it spells, when it imports dlopen.
-
-    The C library has its own dlopen. Of what it spells, name service modules follow nsswitch.conf (see
-    libraries.py) and libidn2 serves only callers who ask for AI_IDN, which link it themselves.
-    """
+    """Names that it may open: what it spells, when it imports dlopen or is the C library."""
     names: list[str] = facts.get("libraries", [])
-    if facts.get("soname", "").startswith("libc.so"):
-        return [name for name in names if name.startswith("libgcc_s.")]
+    soname = facts.get("soname", "")
+    for opener, serves in _FOR_CALLERS.items():
+        if soname.startswith(opener):
+            return [name for name in names if not name.startswith(serves)]
     return names if not _OPENERS.isdisjoint(facts.get("uses", ())) else []

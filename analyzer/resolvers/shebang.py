@@ -15,7 +15,7 @@ _HEAD = 256
 
 # Reasons to believe that a kept file may be run. A file of a library that is kept whole has none of these,
 # nor has one that was only listed or stands in a package that is kept.
-_RUN_KINDS: frozenset[EvidenceKind] = frozenset({"traced", "linked", "script", "author", "asked", "healed"})
+_RUN_KINDS: frozenset[EvidenceKind] = frozenset({"traced", "script", "author", "asked", "healed"})
 
 
 def read_shebang(data: bytes) -> list[str] | None:
@@ -91,11 +91,11 @@ class Interpreters:
         if program is None:
             yield Unresolved(path, self.name, f"its interpreter {words[0]} is not in the image")
             return
-        yield Evidence(words[0], "linked", path, f"its interpreter: #!{' '.join(words)}")
+        yield Evidence(words[0], "script", path, f"its interpreter: #!{' '.join(words)}")
         if name_of(words[0]) == "env" and len(words) > 1:
             name = env_command(words[1])
             found = find_command(view.fs, name, search_path(view.config), view.config.workdir or "/")
             if found is not None:
-                yield Evidence(found, "linked", path, f"its interpreter: env finds {name} along PATH")
+                yield Evidence(found, "script", path, f"its interpreter: env finds {name} along PATH")
             elif name:
                 yield Unresolved(path, self.name, f"its interpreter {name} is not along PATH")

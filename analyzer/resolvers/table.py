@@ -8,6 +8,7 @@ from typing import Literal
 from analyzer.resolvers.elf import Elf
 from analyzer.resolvers.interface import Resolver
 from analyzer.resolvers.libraries import Libraries
+from analyzer.resolvers.packages import Packages, WholePackages
 from analyzer.resolvers.python import Python
 from analyzer.resolvers.script import Scripts
 from analyzer.resolvers.shebang import Interpreters
@@ -27,6 +28,8 @@ RESOLVERS: tuple[tuple[Callable[[], Resolver], Coverage], ...] = (
     (Interpreters, "traced"),
     (System, "traced"),
     (Scripts, "balanced"),
+    (Packages, "balanced"),
+    (WholePackages, "safe"),
 )
 
 

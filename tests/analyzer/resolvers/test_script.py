@@ -209,7 +209,7 @@ def test_a_file_beside_the_script() -> None:
     assert {"/opt/lib/common.sh", "/usr/bin/hostname", "/opt/lib/x", "/usr/bin/mawk"} <= set(kept)
 
 
-@pytest.mark.parametrize("kind", ["imported", "package", "listed"])
+@pytest.mark.parametrize("kind", ["imported", "package", "listed", "linked"])
 def test_a_script_that_nobody_runs_brings_nothing(kind: EvidenceKind) -> None:
     evidence = closed({"/lib/run.sh": script("#!/bin/bash\nmkdir /x\n")}, kind=kind).evidence
     assert not {"/usr/bin/bash", "/usr/bin/mkdir"} & set(evidence)
