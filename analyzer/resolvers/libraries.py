@@ -214,11 +214,13 @@ def _converts(facts: Mapping[str, Any], config: ImageConfig) -> str:
     set from elsewhere, or look into the converters.
     """
     uses = set(facts.get("uses", ()))
+    soname = facts.get("soname", "")
+    if any(soname.startswith(name) for name in _FOR_CALLERS):
+        return ""
     asked = uses & _CONVERTERS
     if asked:
         return f"calls {min(asked)}"
-    soname = facts.get("soname", "")
-    if "iconv_open" not in uses or any(soname.startswith(name) for name in _FOR_CALLERS):
+    if "iconv_open" not in uses:
         return ""
     if facts.get("charsets"):
         return "calls iconv_open and names a character set"
