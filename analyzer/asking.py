@@ -32,7 +32,7 @@ from analyzer.recording import Answer
 
 # Longer texts, and bytes that are no text, are compared by their digest.
 _LONGEST_TEXT = 1_000_000
-_LARGEST_BODY = 256_000_000
+_CHUNK = 1 << 20
 _LOOPBACK = "127.0.0.1"
 # A proxy of the engine's takes connections for a port that nobody listens on, and ends them at once.
 _STAYS_OPEN = 0.25
@@ -160,7 +160,7 @@ def _is_open(port: int) -> bool:
 def _http(probe: HttpProbe, container: Container, timeout: float) -> Answer:
     reply: Reply | None = None
     try:
-        for left in _tries(container, timeout, f"no HTTP answer came on port {probe.port}"):
+        for left in _tries(container, timeout, f"no whole HTTP answer came on port {probe.port}"):
             try:
                 reply = request(probe, container.port(probe.port), min(left, _AT_A_TIME))
             except (OSError, http.client.HTTPException):
@@ -194,10 +194,22 @@ def request(probe: HttpProbe, port: int, timeout: float) -> Reply:
             connection.putheader(name, value.encode())
         connection.endheaders(probe.data)
         response = connection.getresponse()
-        body = response.read(_LARGEST_BODY)
-        return Reply(response.status, response.headers.get("Content-Type", ""), body)
+        return Reply(response.status, response.headers.get("Content-Type", ""), _body(response, timeout))
     finally:
         connection.close()
+
+
+def _body(response: http.client.HTTPResponse, timeout: float) -> bytes:
+    """All of it. Raises TimeoutError for a stream that goes on and on, HTTPException for one cut short."""
+    deadline = time.monotonic() + timeout
+    parts: list[bytes] = []
+    while part := response.read1(_CHUNK):
+        parts.append(part)
+        if time.monotonic() > deadline:
+            raise TimeoutError("the answer does not end")
+    if response.length:
+        raise http.client.IncompleteRead(b"".join(parts), response.length)
+    return b"".join(parts)
 
 
 class _TLSConnection(http.client.HTTPSConnection):

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from analyzer.engines.interface import ContainerRequest, Engine
 from analyzer.errors import ScratchifyError
 from analyzer.filesystem import Filesystem, join
 from analyzer.image import ImageConfig
-from analyzer.probes import Probe, RunProbe, default_probes, ports_of
+from analyzer.probes import PortProbe, Probe, RunProbe, StartProbe, default_probes, ports_of, recorded
 from analyzer.process import Completed
 from analyzer.recording import Access, Answer, Outcome, Program
 from analyzer.redaction import secrets_among
@@ -150,18 +151,22 @@ class _Main:
 
     stage: _Stage
     name: str
+    wanted: Sequence[int]
     _ports: dict[int, int] = field(default_factory=dict)
     _commands: int = 0
 
     def published(self) -> Mapping[int, int]:
+        """Ports of the container to the host's. On the host's network they are the same ones."""
+        if _on_host_network(self.stage.settings.options):
+            return {port: port for port in self.wanted}
         if not self._ports:
             ports = self.stage.engine.ports(self.name)
             self._ports = {int(port.partition("/")[0]): host for port, host in ports.items()}
         return self._ports
 
     def port(self, number: int) -> int:
-        """A container on the host's network publishes nothing: its ports are the host's."""
-        return self.published().get(number, number)
+        """0, where nobody can listen, for a port that is not published: the container has just ended."""
+        return self.published().get(number, 0)
 
     def execute(self, command: Sequence[str], timeout: float) -> Completed:
         self._commands += 1
@@ -192,17 +197,18 @@ def observe(
 
     Without `expected` this is the original: it is run twice, every probe asked once in each run; one that
     fails raises ScratchifyError, and with no probes the default ones are made. With `expected`, the outcomes
-    of these probes on the original, the image is run once and what differs is in `differences`; a container
-    that does not get ready is a difference too, not an error. Containers are removed on every way out.
+    on the original, the image is run once, asked these probes (none: those of the outcomes), and what differs
+    is in `differences`; a container that does not get ready is a difference too, not an error. Containers are
+    removed on every way out.
     """
     times = 2 if expected is None else 1
-    chosen = list(probes) or default_probes(subject.config)
+    chosen = list(probes) or (default_probes(subject.config) if expected is None else recorded(expected))
     rounds = _rounds(engine, tracer, subject, chosen, settings, times)
     if not settings.keep_rights and _ran_with_rights(rounds, subject.fs):
         say("the run used a program with rights of its own: once more, so that it keeps them")
         settings = replace(settings, keep_rights=True)
         rounds = _rounds(engine, tracer, subject, chosen, settings, times)
-    if not probes and all(done.ended and done.exit_code == 0 for done in rounds):
+    if not probes and expected is None and all(done.ended and done.exit_code == 0 for done in rounds):
         # A command that ends by itself is a tool: what it does is its answer.
         chosen = [RunProbe("run")]
         rounds = _rounds(engine, tracer, subject, chosen, settings, times)
@@ -260,7 +266,7 @@ def _ask_inside(stage: _Stage, probes: Mapping[int, Probe], done: _Round) -> Non
     exposed = {int(port.partition("/")[0]) for port in stage.subject.config.exposed if "/udp" not in port}
     ports = sorted(exposed | set(ports_of(probes.values())))
     with stage.container(_command(stage.subject.config, ()), ports) as name:
-        main = _Main(stage, name)
+        main = _Main(stage, name, ports)
         engine.start(name)
         for place, probe in probes.items():
             begun = time.monotonic()
@@ -276,6 +282,12 @@ def _ask_inside(stage: _Stage, probes: Mapping[int, Probe], done: _Round) -> Non
         done.exit_code = engine.state(name).get("ExitCode")
         done.log = _end_of_log(*engine.logs(name))
         done.traced.append(_collect(stage, name, done.log))
+
+
+def _on_host_network(options: Sequence[str]) -> bool:
+    """Whether the user's options put the container on the host's network (docker run: --network, --net)."""
+    words = [word for option in options for word in option.replace("=", " ").split()]
+    return any(pair in (("--network", "host"), ("--net", "host")) for pair in pairwise(words))
 
 
 def _patience(state: Mapping[str, Any], container: str, stop_signal: str) -> float:
@@ -380,9 +392,12 @@ def _original_outcomes(rounds: Sequence[_Round]) -> list[Outcome]:
 
 def _probe_failed(probe: Probe, answer: Answer, log: str) -> ScratchifyError:
     got = answer.error or (f"exit code {answer.status}" if answer.status < 100 else f"status {answer.status}")
+    hint = "nothing can be learnt from it: ask what the app answers, or give it what it needs (--run-opt)"
+    if isinstance(probe, StartProbe | PortProbe):
+        hint = "say what to ask with --probe: `http URL`, or for a tool `run ARGUMENTS…`"
     return ScratchifyError(
         f"the probe `{probe.text}` fails on the original image: {got}",
-        hint="nothing can be learnt from it: ask what the app answers, or give it what it needs (--run-opt)",
+        hint=hint,
         detail="\n".join(part for part in (answer.stderr.rstrip(), log) if part),
     )
 

@@ -37,6 +37,11 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Location", "/elsewhere")
         self.end_headers()
         self.wfile.write(body)
+        while self.path == "/events" and not self.server.closing.wait(0.02):
+            try:
+                self.wfile.write(b"data: x\n\n")
+            except OSError:
+                return
 
     do_GET = do_POST = do_PUT = answer  # noqa: N815
 
@@ -50,6 +55,7 @@ class Server(ThreadingHTTPServer):
         self.requests: list[tuple[str, str, list[tuple[str, str]], bytes]] = []
         self.pages: dict[str, tuple[int, str, bytes]] = {"/": (200, "text/html", b"<a href=/a>a</a>\xc3\xa9")}
         self.unready = 0
+        self.closing = threading.Event()
 
 
 @dataclass
@@ -82,6 +88,7 @@ def server() -> Iterator[Server]:
         thread = threading.Thread(target=running.serve_forever, args=(0.01,))
         thread.start()
         yield running
+        running.closing.set()
         running.shutdown()
         thread.join()
 
@@ -167,6 +174,20 @@ def test_a_server_that_never_is_ready_answers_so(server: Server) -> None:
     server.unready = 10**6
     answer = asked("http http://h:8/", Fake(ports={8: server.server_port}), timeout=0.3)
     assert (answer.passed, answer.status) == (False, 503)
+
+
+def test_a_stream_without_end_is_no_answer(server: Server) -> None:
+    server.pages["/events"] = (200, "text/event-stream", b"")
+    with pytest.raises(NeverReadyError, match="no whole HTTP answer"):
+        asked("http http://h:8/events", Fake(ports={8: server.server_port}), timeout=0.3)
+
+
+def test_an_answer_that_is_cut_short_is_none() -> None:
+    with (
+        listener(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf") as port,
+        pytest.raises(NeverReadyError),
+    ):
+        asked("http http://h:8/", Fake(ports={8: port}), timeout=0.3)
 
 
 @pytest.mark.parametrize("probe", ["http http://h:8/", "tcp h:8", "crawl http://h:8/", "host true"])
