@@ -311,7 +311,9 @@ class _Evaluator:
         commands = list(self.program.commands)
         first = next((i for i, each in enumerate(commands) if isinstance(each, From)), len(commands))
         for command in commands[:first]:
-            globals_.append(self._expand(outer, command, self._global_arg))
+            # Other instructions only stand here where the FROM above them was refused.
+            if isinstance(command, Arg):
+                globals_.append(self._expand(outer, command, self._global_arg))
         self._global = outer
         at = first
         while at < len(commands):

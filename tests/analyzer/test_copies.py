@@ -72,15 +72,17 @@ def test_author_copies(text: str, expected: list[tuple[int, str, str, bool, str]
 
 
 def test_heredocs_and_addresses_are_no_sources() -> None:
-    (first, second) = author_copies(
-        table_of("FROM x\nCOPY <<one.conf a /etc/\ntext\none.conf\nADD https://h.test/x.tgz b /srv/\n"), 0
-    )
+    text = "FROM x\nCOPY <<one.conf a /etc/\ntext\none.conf\nADD https://h.test/x.tgz b /srv/\n"
+    first, second = author_copies(table_of(text), 0)
     assert (first.sources, first.inline, first.remote) == (("a",), ("one.conf",), ())
     assert (second.sources, second.inline, second.remote) == (("b",), (), ("https://h.test/x.tgz",))
     assert second.destinations() == ("/srv", "/srv/b", "/srv/x.tgz")
 
 
-TREE = "app.py requirements.txt requirements-dev.txt sub/package.json sub/yarn.lock go.sum docs/a.md vendor/pom.xml"
+TREE = (
+    "app.py requirements.txt requirements-dev.txt sub/package.json sub/yarn.lock "
+    "go.sum docs/a.md vendor/pom.xml"
+)
 
 
 def context_of(root: Path) -> Context:

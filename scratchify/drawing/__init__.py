@@ -1,0 +1,1 @@
+"""The build graph for people and programs: a text tree, Graphviz, Mermaid, JSON."""
