@@ -1,6 +1,8 @@
-"""Directories of the filesystem hierarchy (hier(7)), which belong to nobody in particular."""
+"""What paths of the filesystem hierarchy (hier(7)) mean, whoever put them there."""
 
 from __future__ import annotations
+
+import re
 
 # A reason for one of these is no reason for what is in it: what COPY puts into one is the author's, the
 # directory is not, even where nothing else is in it today.
@@ -14,3 +16,12 @@ SHARED_DIRECTORIES = frozenset(
         "var/opt", "var/run", "var/spool", "var/tmp",
     )
 )  # fmt: skip
+
+# What is there for people and for building.
+NOT_RUN = re.compile(
+    r"/usr/share/(man|info|lintian|doc|doc-base|locale|bash-completion|applications|icons|pixmaps|menu|bug"
+    r"|reportbug|zsh|fish)(/|$)|/usr/include/|/pkgconfig/|\.a$|\.la$|/systemd/system/"
+)
+
+# Their own resolvers know which parts of these a program reaches.
+INTERPRETERS = re.compile(r"/(python[\d.]*|ruby[\d.]*|perl[\d.]*|php[\w.-]*|node|nodejs|java|busybox)$")

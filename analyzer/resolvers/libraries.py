@@ -213,6 +213,8 @@ def _converts(facts: Mapping[str, Any], config: ImageConfig) -> str:
     and which the C library does itself when that is ASCII or UTF-8. The others name further sets, take the
     set from elsewhere, or look into the converters.
     """
+    if any(facts.get("soname", "").startswith(name) for name in _FOR_CALLERS):
+        return ""
     uses = set(facts.get("uses", ()))
     soname = facts.get("soname", "")
     if any(soname.startswith(name) for name in _FOR_CALLERS):

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from analyzer.evidence import Evidence, EvidenceKind, Unresolved
 from analyzer.filesystem import Filesystem
 from analyzer.resolvers.commands import find_command, search_path
-from analyzer.resolvers.hierarchy import SHARED_DIRECTORIES
+from analyzer.resolvers.hierarchy import INTERPRETERS, NOT_RUN, SHARED_DIRECTORIES
 from analyzer.resolvers.interface import Finding, View
 from analyzer.resolvers.packagedb import Package, PackageDatabase, read_database, works
 from analyzer.resolvers.script import command_lines
@@ -23,19 +23,10 @@ _OTHERS = re.compile(
     r"|dpkg|insserv|udev|modprobe\.d|pam\.d|security)(/|$)"
 )
 
-# What a package holds for people and for building.
-_NOT_RUN = re.compile(
-    r"/usr/share/(man|info|lintian|doc|doc-base|locale|bash-completion|applications|icons|pixmaps|menu|bug"
-    r"|reportbug|zsh|fish)(/|$)|/usr/include/|/pkgconfig/|\.a$|\.la$|/systemd/system/"
-)
-
 # Parts that their program documents as optional and that cost more than all the rest: PostgreSQL's
 # just-in-time compiler is LLVM, "if set to a non-existent library, JIT will not be available, but no error
 # will be raised" (jit_provider).
 _OPTIONAL = re.compile(r"/postgresql/.*/(llvmjit[\w.]*|bitcode(/.*)?)$")
-
-# Their own resolvers know which parts of these a program reaches.
-_INTERPRETERS = re.compile(r"/(python[\d.]*|ruby[\d.]*|perl[\d.]*|php[\w.-]*|node|nodejs|java|busybox)$")
 
 
 class Packages:
@@ -57,7 +48,7 @@ class Packages:
                 yield Unresolved(self._database.unread, self.name, "a package database that cannot be read")
             for source, path in main_programs(view):
                 package = self._database.package_of(path)
-                if package is not None and not package.essential and not _INTERPRETERS.search(path):
+                if package is not None and not package.essential and not INTERPRETERS.search(path):
                     yield from _whole(package, source, f"all of {package.name}: the main program's")
         for package in _reached(self._database, new):
             if package.name not in self._reached:
@@ -129,5 +120,5 @@ def _beside(fs: Filesystem, package: Package) -> Iterator[Evidence]:
 
 def _whole(package: Package, source: str, reason: str, kind: EvidenceKind = "package") -> Iterator[Evidence]:
     for path in package.paths:
-        if not _NOT_RUN.search(path) and not _OPTIONAL.search(path) and not _OTHERS.match(path):
+        if not NOT_RUN.search(path) and not _OPTIONAL.search(path) and not _OTHERS.match(path):
             yield Evidence(path, kind, source, reason)

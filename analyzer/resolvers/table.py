@@ -8,6 +8,7 @@ from typing import Literal
 from analyzer.resolvers.elf import Elf
 from analyzer.resolvers.interface import Resolver
 from analyzer.resolvers.libraries import Libraries
+from analyzer.resolvers.literals import Literals
 from analyzer.resolvers.packages import Packages, WholePackages
 from analyzer.resolvers.python import Python
 from analyzer.resolvers.script import Scripts
@@ -29,6 +30,7 @@ RESOLVERS: tuple[tuple[Callable[[], Resolver], Coverage], ...] = (
     (System, "traced"),
     (Scripts, "balanced"),
     (Packages, "balanced"),
+    (Literals, "balanced"),
     (WholePackages, "safe"),
 )
 

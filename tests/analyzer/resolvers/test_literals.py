@@ -1,0 +1,156 @@
+"""Absolute paths that kept files spell."""
+
+from __future__ import annotations
+
+import pytest
+
+from analyzer.evidence import Evidence, EvidenceKind
+from analyzer.image import ImageConfig
+from analyzer.resolvers.closure import close
+from analyzer.resolvers.literals import Literals, read_literals
+from tests.analyzer.resolvers.elfimage import elf
+from tests.imagefs import Dir, File, Link, Node, view_of
+
+STATUS = "Package: git\nStatus: install ok installed\nArchitecture: amd64\n"
+
+TREE: dict[str, Node] = {
+    "/var/lib/dpkg/status": STATUS,
+    "/var/lib/dpkg/info/git.list": "/usr/bin/git\n/usr/lib/git-core/git-x\n/usr/share/man/git\n",
+    "/usr/lib/git-core/git-x": File(b"", mode=0o755),
+    "/usr/lib/git-core/of-nobody": "x",
+    "/usr/share/man/git": "x",
+    "/bin": Link("usr/bin"),
+    "/usr/bin/sh": Link("dash"),
+    "/usr/bin/dash": File(b"", mode=0o755),
+    "/usr/bin/apt-get": File(b"", mode=0o755),
+    "/usr/bin/perl": File(b"", mode=0o755),
+    "/usr/sbin/sendmail": Link("/usr/sbin/exim"),
+    "/usr/sbin/exim": File(b"", mode=0o755),
+    "/etc/app/app.conf": "data /srv/media/logo.png # /usr/sbin/sendmail\n",
+    "/srv/media/logo.png": "x",
+    "/opt/model/weights.bin": "x",
+    "/opt/model/deep/vocabulary.txt": "x",
+    "/opt/tool/lib/code.py": "x",
+    "/tmp/left": "x",
+    "/var/data": Dir(),
+}
+
+
+def spelling(*paths: str) -> File:
+    return File(elf(interp="/lib/ld.so", constants=paths), mode=0o755)
+
+
+CASES: dict[str, tuple[str, Node, EvidenceKind, set[str], set[str]]] = {
+    "a file that a program spells": (
+        "/usr/bin/app",
+        spelling("/srv/media/logo.png"),
+        "traced",
+        {"/srv/media/logo.png"},
+        set(),
+    ),
+    "a program, with the link to it": (
+        "/usr/bin/app",
+        spelling("/usr/sbin/sendmail"),
+        "traced",
+        {"/usr/sbin/sendmail", "/usr/sbin/exim"},
+        set(),
+    ),
+    "never a shell, an installer or an interpreter": (
+        "/usr/bin/app",
+        spelling("/bin/sh", "/usr/bin/apt-get", "/usr/bin/perl"),
+        "traced",
+        set(),
+        {"/usr/bin/sh", "/usr/bin/dash", "/usr/bin/apt-get", "/usr/bin/perl"},
+    ),
+    "a directory as such": (
+        "/usr/bin/app",
+        spelling("/opt/model"),
+        "traced",
+        {"/opt/model"},
+        {"/opt/model/weights.bin"},
+    ),
+    "a directory of the system is nobody's": (
+        "/usr/bin/app",
+        spelling("/var/lib", "/usr/bin"),
+        "traced",
+        set(),
+        set(),
+    ),
+    "a program's own directory, with what its package put there": (
+        "/usr/bin/git",
+        spelling("/usr/lib/git-core", "/usr/share/man"),
+        "traced",
+        {"/usr/lib/git-core/git-x"},
+        {"/usr/lib/git-core/of-nobody", "/usr/share/man/git"},
+    ),
+    "a library's directories are for its callers": (
+        "/usr/bin/git",
+        File(elf(soname="libgit.so", constants=["/usr/lib/git-core"]), mode=0o755),
+        "traced",
+        {"/usr/lib/git-core"},
+        {"/usr/lib/git-core/git-x"},
+    ),
+    "where the kernel and everybody writes": (
+        "/usr/bin/app",
+        spelling("/tmp/left"),
+        "traced",
+        set(),
+        {"/tmp/left"},
+    ),
+    "configuration": (
+        "/etc/app/app.conf",
+        TREE["/etc/app/app.conf"],
+        "traced",
+        {"/srv/media/logo.png"},
+        set(),
+    ),
+    "the author's own text names data": (
+        "/app/run.py",
+        "MODEL = '/opt/model'\nTOOL = '/opt/tool'\n",
+        "author",
+        {"/opt/model/weights.bin", "/opt/model/deep/vocabulary.txt", "/opt/tool"},
+        {"/opt/tool/lib"},
+    ),
+    "a library's text is not read": (
+        "/lib/python/x.py",
+        "MODEL = '/opt/model'\n",
+        "imported",
+        set(),
+        {"/opt/model"},
+    ),
+    "a part of an address is no path": (
+        "/app/run.py",
+        "URL = 'https://example.org/opt/model'\n",
+        "author",
+        set(),
+        {"/opt/model"},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_is_spelled(case: str) -> None:
+    path, node, kind, kept, gone = CASES[case]
+    view = view_of({**TREE, path: node})
+    evidence = close(view, [Evidence(path, kind, "test", "")], [Literals()]).evidence
+    assert kept <= set(evidence)
+    assert not gone & set(evidence)
+
+
+def test_paths_in_env() -> None:
+    config = ImageConfig(env=(("MODEL", "/opt/model"), ("TOOL_HOME", "/opt/tool"), ("PATH", "/usr/bin:/bin")))
+    evidence = close(view_of(TREE, config=config), [], [Literals()]).evidence
+    assert {"/opt/model/weights.bin", "/opt/tool"} <= set(evidence)
+    assert "/opt/tool/lib" not in evidence
+
+
+def test_what_is_read() -> None:
+    assert read_literals(b"a /etc/x/y, (/usr/z) /one ../etc/no ${D}/etc/no https://h/etc/no\n") == [
+        "/etc/x/y",
+        "/usr/z",
+    ]
+    assert read_literals(b"\x89PNG\0/etc/passwd\0") is None
+    assert read_literals(elf(constants=["/etc/app/x", "/one", "/not a/path", "/a/b:/c/d"])) == [
+        "/a/b:/c/d",
+        "/etc/app/x",
+    ]
