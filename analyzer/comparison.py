@@ -13,13 +13,12 @@ from dataclasses import replace
 from typing import Any
 
 from analyzer.recording import Answer
-from analyzer.redaction import mark, redact
+from analyzer.redaction import is_redacted, redact
 
 VARIES = "\x00varies"
 
 # Past this many pairs of lines a minimal difference costs more than it tells: all between equal ends varies.
 _MOST_PAIRS = 4_000_000
-_REDACTED = mark("").rstrip(">")
 _SHOWN = 120
 
 
@@ -51,7 +50,7 @@ def differences(
 
     `secrets` are values that a recording replaced by their names.
     """
-    if _REDACTED in expected.body + expected.stderr:
+    if is_redacted(expected.body + expected.stderr):
         known = secrets or {}
         actual = replace(actual, body=redact(actual.body, known), stderr=redact(actual.stderr, known))
     found: list[str] = []

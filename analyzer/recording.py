@@ -6,7 +6,7 @@ import gzip
 import json
 import os
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -16,7 +16,7 @@ import msgspec
 from analyzer.errors import ScratchifyError
 from analyzer.filesystem import Entry
 from analyzer.image import ImageFacts
-from analyzer.redaction import redact, redact_pairs, redact_words, secrets_among
+from analyzer.redaction import is_redacted, redact, redact_pairs, redact_words, secrets_among
 
 SCHEMA = 1
 
@@ -144,6 +144,24 @@ def read(path: Path) -> Recording:
         return from_json(document)
     except ScratchifyError as error:
         raise ScratchifyError(f"{path}: {error.message}", hint=error.hint) from error
+
+
+def restored(image: ImageFacts, variables: Mapping[str, str]) -> ImageFacts:
+    """Facts of a read recording with the variables that `write` took the values of set again.
+
+    `variables` are those of the stage as the Dockerfile sets them. Raises ScratchifyError naming those that
+    it does not know.
+    """
+    hidden = [name for name, value in image.config.env if is_redacted(value)]
+    unknown = [name for name in hidden if name not in variables]
+    if unknown:
+        raise ScratchifyError(
+            f"the recording keeps back what looks like a secret, and the Dockerfile does not set it:"
+            f" {', '.join(unknown)}",
+            hint="rewrite with an engine, without --recording",
+        )
+    env = tuple((name, variables[name] if name in hidden else value) for name, value in image.config.env)
+    return replace(image, config=replace(image.config, env=env))
 
 
 def to_json(recording: Recording) -> dict[str, Any]:

@@ -59,6 +59,11 @@ def mark(name: str) -> str:
     return f"<redacted:{name}>"
 
 
+def is_redacted(text: str) -> bool:
+    """Whether some of it was replaced."""
+    return "<redacted:" in text
+
+
 def redact_pairs(pairs: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
     """Variables or headers, in their order, secrets replaced."""
     return tuple((name, mark(name) if is_secret(name, value) else redact(value, {})) for name, value in pairs)

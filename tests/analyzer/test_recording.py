@@ -22,6 +22,7 @@ from analyzer.recording import (
     Recording,
     merge,
     read,
+    restored,
     to_json,
     write,
 )
@@ -171,3 +172,11 @@ def test_runs_of_one_image_merge() -> None:
 def test_runs_of_two_images_do_not_merge() -> None:
     with pytest.raises(ScratchifyError, match="sha256:1 and sha256:9"):
         merge([recording(), Recording(ImageFacts("sha256:9", ImageConfig()))])
+
+
+def test_what_was_kept_back_comes_from_the_dockerfile(tmp_path: Path) -> None:
+    write(recording(), tmp_path / "a")
+    back = read(tmp_path / "a").image
+    assert restored(back, {"API_KEY": "hunter22", "PATH": "/other"}) == recording().image
+    with pytest.raises(ScratchifyError, match="API_KEY"):
+        restored(back, {"PATH": "/bin"})
