@@ -88,18 +88,22 @@ def join_workdir(current: str, path: str) -> str:
     return "/" + normpath("/" + joined).lstrip("/")
 
 
-def parse_ports(word: str) -> tuple[str, ...] | None:
-    """The ports of one EXPOSE word as the image keeps them, `80/tcp`, ranges spelled out. None: no port."""
+def parse_ports(word: str) -> tuple[str, ...]:
+    """The ports of one EXPOSE word as the image keeps them, `80/tcp`, ranges spelled out.
+
+    Raises ValueError with the engine's message.
+    """
     text, _, protocol = word.partition("/")
-    protocol = (protocol or "tcp").lower()
     match = _PORT.fullmatch(text)
-    if match is None or protocol not in _PROTOCOLS:
-        return None
+    if match is None:
+        raise ValueError(f"invalid containerPort: {text.rpartition(':')[2]}")
+    if (protocol or "tcp").lower() not in _PROTOCOLS:
+        raise ValueError(f'invalid port: "{word}": invalid proto: {protocol}')
     first, _, last = match["port"].partition("-")
     start, end = int(first), int(last or first)
     if start > end or end > 65535:
-        return None
-    return tuple(f"{port}/{protocol}" for port in range(start, end + 1))
+        raise ValueError(f"invalid containerPort: {match['port']}")
+    return tuple(f"{port}/{(protocol or 'tcp').lower()}" for port in range(start, end + 1))
 
 
 def known_signal(text: str) -> bool:

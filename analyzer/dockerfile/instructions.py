@@ -19,8 +19,8 @@ from analyzer.dockerfile.flags import (
 )
 from analyzer.dockerfile.goquote import quoted
 from analyzer.dockerfile.heredocs import opener
-from analyzer.dockerfile.mounts import Mount, MountError, parse_mount
-from analyzer.dockerfile.nodes import Dockerfile, Instruction, Token
+from analyzer.dockerfile.mounts import BOOLEANS, Mount, MountError, parse_mount
+from analyzer.dockerfile.nodes import Dockerfile, Flag, Instruction, Token
 from analyzer.dockerfile.patterns import WordError
 from analyzer.dockerfile.suggest import did_you_mean
 from analyzer.dockerfile.syntax import parse
@@ -31,7 +31,7 @@ NETWORKS = ("default", "none", "host")
 SECURITIES = ("sandbox", "insecure")
 _STAGE_NAME = re.compile(r"[a-z][a-z0-9\-_.]*")
 _ONBUILD = re.compile(r"[\t\n\f\r ]*onbuild[\t\n\f\r ]*", re.IGNORECASE)
-_DURATION_PART = re.compile(r"([0-9]*)(?:\.([0-9]*))?(ns|us|µs|μs|ms|s|m|h)")
+_DURATION_PART = re.compile(r"([0-9]*)(?:\.([0-9]*))?([^0-9.]*)")
 _NANOSECONDS = {
     "ns": 1,
     "us": 10**3,
@@ -325,7 +325,10 @@ def type_instruction(node: Instruction) -> Command:
     """One instruction. Raises InstructionError with BuildKit's message where BuildKit refuses it."""
     parser = PARSERS.get(node.keyword)
     if parser is None:
-        message = did_you_mean(f"unknown instruction: {node.name.text}", node.keyword, PARSERS)
+        written = node.name.text
+        names = [name.lower() for name in PARSERS] if written.islower() else PARSERS
+        wanted = node.keyword.lower() if written.islower() else node.keyword
+        message = did_you_mean(f"unknown instruction: {written}", wanted, names)
         raise InstructionError(message, node.name.start)
     return parser(node)
 
@@ -375,7 +378,29 @@ def _run(node: Instruction) -> Run:
                 mounts.append(parse_mount(flag.value or ""))
             except MountError as error:
                 raise InstructionError(str(error), flag.start) from None
+    for flag in node.flags:
+        if flag.name == "device":
+            _check_device(flag)
     return Run(node, _command(node), tuple(mounts), network, security, flag_list(node, "device"))
+
+
+def _check_device(flag: Flag) -> None:
+    """A device name, bare or as `name=`, and `required`."""
+    named = False
+    for field in (flag.value or "").split(","):
+        key, equals, value = field.partition("=")
+        if key.lower() == "required":
+            if equals and value not in BOOLEANS:
+                raise InstructionError(f"invalid value for required: {value}", flag.start)
+        elif not named:
+            named = True
+        elif not equals:
+            raise InstructionError(f"invalid field '{field}' must be a key=value pair", flag.start)
+        elif key.lower() == "name":
+            raise InstructionError("device name already set", flag.start)
+        else:
+            message = did_you_mean(f"unexpected key '{key.lower()}' in '{field}'", key, ("name", "required"))
+            raise InstructionError(message, flag.start)
 
 
 def _flag_start(node: Instruction, name: str) -> int:
@@ -549,16 +574,17 @@ def _interval(node: Instruction, name: str) -> int:
     text = flag_text(node, name)
     if not text:
         return 0
-    duration = parse_duration(text)
-    if duration is None:
-        raise InstructionError(f"time: invalid duration {quoted(text)}", _flag_start(node, name))
+    try:
+        duration = parse_duration(text)
+    except ValueError as error:
+        raise InstructionError(str(error), _flag_start(node, name)) from None
     if duration != 0 and duration < 10**6:
         raise InstructionError(f"Interval {quoted(name)} cannot be less than 1ms", _flag_start(node, name))
     return duration
 
 
-def parse_duration(text: str) -> int | None:
-    """Nanoseconds of a Go duration such as `1m30s` or `1.5h`; None where it is none."""
+def parse_duration(text: str) -> int:
+    """Nanoseconds of a Go duration such as `1m30s` or `1.5h`. Raises ValueError with Go's message."""
     sign = -1 if text.startswith("-") else 1
     rest = text[1:] if text[:1] in ("-", "+") else text
     if rest == "0":
@@ -567,12 +593,18 @@ def parse_duration(text: str) -> int | None:
     while pos < len(rest):
         part = _DURATION_PART.match(rest, pos)
         if part is None or not (part[1] or part[2]):
-            return None
+            raise ValueError(f"time: invalid duration {quoted(text)}")
+        if not part[3]:
+            raise ValueError(f"time: missing unit in duration {quoted(text)}")
+        if part[3] not in _NANOSECONDS:
+            raise ValueError(f"time: unknown unit {quoted(part[3])} in duration {quoted(text)}")
         unit = _NANOSECONDS[part[3]]
         fraction = part[2] or ""
         total += int(part[1] or 0) * unit + int(fraction or 0) * unit // 10 ** len(fraction)
         pos = part.end()
-    return sign * total if rest and total < 1 << 63 else None
+    if not rest or total >= 1 << 63:
+        raise ValueError(f"time: invalid duration {quoted(text)}")
+    return sign * total
 
 
 def _retries(node: Instruction) -> int:

@@ -42,7 +42,7 @@ _TEXT_KEYS = {
     "env": "env",
 }
 _OWNER_TYPES = frozenset({"secret", "ssh", "cache"})
-_BOOLS = dict.fromkeys(("1", "t", "T", "TRUE", "true", "True"), True) | dict.fromkeys(
+BOOLEANS = dict.fromkeys(("1", "t", "T", "TRUE", "true", "True"), True) | dict.fromkeys(
     ("0", "f", "F", "FALSE", "false", "False"), False
 )
 _SIZE = re.compile(r"(\d+(?:\.\d+)*) ?([kKmMgGtTpP])?[iI]?[bB]?")
@@ -123,8 +123,10 @@ def _set(mount: Mount, key: str, value: str, field: str, *, checked: bool) -> Mo
             raise MountError(f"unexpected key '{key}' for mount type '{mount.type}'")
         return replace(mount, size=_size(key, value)) if checked else mount
     if key in ("mode", "uid", "gid"):
+        if not checked:
+            return mount
         changes = {key: _unsigned(key, value)}
-        return replace(mount, **changes) if checked else mount
+        return replace(mount, **changes)
     raise MountError(did_you_mean(f"unexpected key '{key}' in '{field}'", key, KEYS))
 
 
@@ -193,9 +195,9 @@ def _one_of(value: str, allowed: tuple[str, ...], what: str) -> str:
 
 
 def _bool(key: str, value: str) -> bool:
-    if value not in _BOOLS:
+    if value not in BOOLEANS:
         raise MountError(f"invalid value for {key}: {value}")
-    return _BOOLS[value]
+    return BOOLEANS[value]
 
 
 def _unsigned(key: str, value: str) -> int:

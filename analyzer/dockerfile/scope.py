@@ -9,6 +9,7 @@ parent's names.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -55,6 +56,7 @@ from analyzer.dockerfile.syntax import parse
 from analyzer.dockerfile.words import Expansion, expand, expand_body
 from analyzer.errors import Problem
 
+_REMOTE = re.compile(r"(?:https?|git|ssh)://|git@|[^/]+\.git(?:#|$)")
 NO_ENVIRONMENT = frozenset({"BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_SCAN_STAGE"})
 """ARGs that BuildKit reads itself and never puts into the environment."""
 
@@ -250,6 +252,7 @@ class _Scope:
         self.shadowed: set[str] = set()
         self.lookups: list[Lookup] = []
         self.now = self.history.now()
+        self.known_base = True
 
     def set(self, name: str, value: str) -> None:
         self.history.set(name, value)
@@ -376,12 +379,13 @@ class _Evaluator:
             for name in sorted(self._scopes[parent].shadowed):
                 scope.set(name, config.env[name])
             onbuild = config.onbuild
-            known_base = self.stages[parent].known_base
+            scope.known_base = known_base = self.stages[parent].known_base
         else:
             config = known or (ImageConfig(workdir="/") if base == "scratch" else ImageConfig())
             scope = _Scope(self.escape, config.env, config)
             onbuild = config.onbuild
             known_base = known is not None or base == "scratch"
+            scope.known_base = known_base
             if "PATH" not in config.env:
                 scope.config.env.set("PATH", DEFAULT_PATH)
                 scope.set("PATH", DEFAULT_PATH)
@@ -495,13 +499,28 @@ def _run(scope: _Scope, command: Run) -> _Result:
             return scope.word(Token(value, flag.start + len("--mount=") + max(at, 0), flag.end))
 
         try:
-            mounts.append(parse_mount(flag.value or "", replaced))
+            mount = parse_mount(flag.value or "", replaced)
         except MountError as error:
             raise _FaultError(str(error), flag.start) from None
+        place = join_workdir(scope.config.workdir, mount.target)
+        # An image that is not known may have a working directory of its own.
+        if mount.type not in ("secret", "ssh") and place == "/" and (mount.target or scope.known_base):
+            raise _FaultError('invalid mount target "/"', flag.start)
+        mounts.append(mount)
     return _Result(command.node.values, tuple(flags), tuple(mounts))
 
 
 _EXPANDED_FLAGS = frozenset({"chown", "chmod", "checksum"})
+
+
+def _check_checksum(command: Add, checksum: str, sources: list[str]) -> None:
+    if not checksum:
+        return
+    start = command.sources[0].start if command.sources else command.node.name.start
+    if len(sources) != 1:
+        raise _FaultError("checksum can't be specified for multiple sources", start)
+    if not _REMOTE.match(sources[0]):
+        raise _FaultError("checksum requires HTTP(S) or Git sources", start)
 
 
 def _copy(scope: _Scope, command: Copy | Add) -> _Result:
@@ -509,6 +528,9 @@ def _copy(scope: _Scope, command: Copy | Add) -> _Result:
     flags = tuple(scope.flag(flag) if flag.name in _EXPANDED_FLAGS else flag for flag in node.flags)
     sources = {token.start: scope.word(token, json=node.json) for token in command.sources}
     destination = scope.word(command.destination, json=node.json)
+    if isinstance(command, Add):
+        checksum = next((flag.value or "" for flag in flags if flag.name == "checksum"), "")
+        _check_checksum(command, checksum, list(sources.values()))
     contents = tuple(
         scope.body(content.data, node.name.start) if content.expand else content.data
         for content in command.contents
@@ -540,10 +562,10 @@ def _expose(scope: _Scope, command: Expose) -> _Result:
     found: list[str] = []
     for token in command.ports:
         for word in scope.expansion(token).words:
-            ports = parse_ports(word)
-            if ports is None:
-                raise _FaultError(f"invalid containerPort: {word}", token.start)
-            found.extend(ports)
+            try:
+                found.extend(parse_ports(word))
+            except ValueError as error:
+                raise _FaultError(str(error), token.start) from None
     scope.config.expose(found)
     return _Result(tuple(dict.fromkeys(found)), command.node.flags)
 

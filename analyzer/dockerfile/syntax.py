@@ -130,7 +130,8 @@ class _Reader:
         while line < self._count:
             line = self._item(line)
         if not any(isinstance(item, Instruction) for item in self._items):
-            self._problem(0, "file with no instructions")
+            empty = not self.source.data
+            self._problem(0, "the Dockerfile cannot be empty" if empty else "file with no instructions")
         return Dockerfile(self.source, tuple(self._items), self.escape, tuple(self.problems))
 
     def _raw(self, line: int) -> str:

@@ -270,7 +270,8 @@ class _Run:
             return f"${{{name}}}" if value is None and self.lexing.keep_undefined else value or ""
         if operator == "/":
             return self._replace(name, start)
-        written = operator
+        # Go shows the end of the text as the replacement character.
+        written = operator or "\ufffd"
         if operator == ":":
             operator = self.next()
             written += operator
