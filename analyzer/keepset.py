@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from itertools import pairwise
 
 import networkx as nx
 
+from analyzer.errors import ScratchifyError
 from analyzer.evidence import Answers, Evidence, Unresolved
-from analyzer.filesystem import Filesystem
+from analyzer.filesystem import Filesystem, ancestors
 from analyzer.image import ImageConfig
 from analyzer.resolvers.closure import close
 from analyzer.resolvers.commands import find_command, search_path
 from analyzer.resolvers.interface import View
+from analyzer.resolvers.packagedb import read_database
+from analyzer.resolvers.packages import package_roots
+from analyzer.resolvers.patterns import Matcher, unmatched
 from analyzer.resolvers.table import Coverage, resolvers_for
 
 # The root of every chain that begins with what the image starts.
@@ -41,18 +46,53 @@ class KeepSet:
         return sum(groups.values())
 
 
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the user asks for beside the evidence: patterns as in .gitignore, and names of OS packages."""
+
+    keep: tuple[str, ...] = ()
+    keep_packages: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+
+
 def compute(
     view: View,
     roots: Iterable[Evidence] = (),
     *,
     coverage: Coverage = "balanced",
-    dropped: Callable[[str], bool] = lambda _: False,
+    wishes: Wishes = Wishes(),
 ) -> KeepSet:
-    """Close over `roots` (the author's files, what was asked for, what healing proved) and over what the
-    image starts, at a coverage level."""
-    everything = [*roots, *entrypoint_roots(view.fs, view.config)]
-    closure = close(view, everything, resolvers_for(coverage), dropped=dropped)
-    return KeepSet(view.fs, coverage, closure.evidence, closure.unresolved, closure.answers)
+    """Close over `roots` (the author's files, what healing proved), over what the image starts and over what
+    the user wishes, at a coverage level. Raises ScratchifyError for a package that is not installed."""
+    asked, unmet = _asked(view, wishes)
+    everything = [*roots, *entrypoint_roots(view.fs, view.config), *asked]
+    closure = close(view, everything, resolvers_for(coverage), dropped=Matcher(view.fs, wishes.drop))
+    return KeepSet(view.fs, coverage, closure.evidence, (*unmet, *closure.unresolved), closure.answers)
+
+
+def _asked(view: View, wishes: Wishes) -> tuple[list[Evidence], list[Unresolved]]:
+    matcher = Matcher(view.fs, wishes.keep)
+    asked = [
+        Evidence(entry.path, "asked", "--keep", "it matches what --keep names")
+        for entry in view.fs
+        if matcher(entry.path)
+    ]
+    if wishes.keep_packages:
+        database = read_database(view.fs, view.facts)
+        for name in wishes.keep_packages:
+            if name not in database.packages:
+                near = get_close_matches(name, database.packages, n=1)
+                raise ScratchifyError(
+                    f"--keep-package {name}: the image has no package of that name",
+                    hint=f"did you mean {near[0]}?" if near else "",
+                )
+        asked += package_roots(database, wishes.keep_packages)
+    unmet = [
+        Unresolved(pattern, f"--{option}", "the pattern matches nothing in the image")
+        for option, patterns in (("keep", wishes.keep), ("drop", wishes.drop))
+        for pattern in unmatched(view.fs, patterns)
+    ]
+    return asked, unmet
 
 
 def entrypoint_roots(fs: Filesystem, config: ImageConfig) -> Iterator[Evidence]:
@@ -81,13 +121,51 @@ def graph(keepset: KeepSet) -> nx.DiGraph[str]:
 
 
 def why(keepset: KeepSet, path: str) -> list[Evidence]:
-    """The shortest chain from a root to a kept path, root first; empty when the path is not kept."""
+    """The shortest chain from a root to a kept path, root first; empty when the path is not kept. A path
+    through links is followed to its entry. Of roots equally near, the first by name."""
+    if path not in keepset.evidence:
+        path = keepset.fs.resolve(path, follow=False).path
     if path not in keepset.evidence:
         return []
-    chains = graph(keepset)
-    above = nx.single_source_shortest_path(chains.reverse(copy=False), path)
-    roots = sorted((len(steps), root) for root, steps in above.items() if root not in keepset.evidence)
+    reasons = graph(keepset)
+    towards = nx.single_source_shortest_path(reasons.reverse(copy=False), path)
+    roots = [(len(steps), root) for root, steps in towards.items() if root not in keepset.evidence]
     if not roots:
         return []
-    steps = list(reversed(above[roots[0][1]]))
-    return [chains.edges[start, end]["evidence"][0] for start, end in pairwise(steps)]
+    steps = towards[min(roots)[1]][::-1]
+    return [reasons.edges[start, end]["evidence"][0] for start, end in pairwise(steps)]
+
+
+@dataclass(frozen=True, slots=True)
+class WhyNot:
+    """Why a path went, or why nothing can be said: what it is, and what stays near it."""
+
+    path: str
+    there: bool  # in the original image
+    kept: bool
+    size: int = 0  # bytes, with all below
+    files: int = 0
+    package: str = ""  # the OS package that owns it, where known
+    holder: str = ""  # the nearest directory above that stays
+    neighbours: tuple[str, ...] = ()  # what stays in that directory, a few
+
+
+def why_not(keepset: KeepSet, path: str, package: str = "") -> WhyNot:
+    """What is known of a path that is not kept: no reason reached it."""
+    found = keepset.fs.resolve(path, follow=False)
+    if found.missing:
+        return WhyNot(path, False, False)
+    entry = keepset.fs.entries[found.path]
+    files = [one for one in (entry, *keepset.fs.below(entry.path)) if one.kind == "file"]
+    holder = next((above for above in ancestors(found.path) if above in keepset.evidence), "")
+    beside = [one for one in keepset.fs.children(holder) if one in keepset.evidence] if holder else []
+    return WhyNot(
+        found.path,
+        True,
+        found.path in keepset.evidence,
+        sum(one.size for one in files),
+        len(files),
+        package,
+        holder,
+        tuple(beside[:5]),
+    )
