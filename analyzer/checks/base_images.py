@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from analyzer.reference import ReferenceFormatError, parse
+from analyzer.reference import Reference, ReferenceFormatError, parse
 
 _JAVA = "JAVA_HOME JAVA_VERSION LANG LANGUAGE LC_ALL"
 
@@ -59,11 +59,26 @@ _OFFICIAL: Mapping[str, str] = {
 _NAMES: dict[str, frozenset[str]] = {name: frozenset(text.split()) for name, text in _OFFICIAL.items()}
 
 
+def reference_of(image: str) -> Reference | None:
+    """An image name, taken apart; None for what is none."""
+    try:
+        return parse(image)
+    except ReferenceFormatError:
+        return None
+
+
+def official_name(image: str) -> str:
+    """The short name of one of Docker's official images, tag aside; "" for others."""
+    reference = reference_of(image)
+    if reference is None or reference.domain != "docker.io" or "/" in reference.name:
+        return ""
+    return reference.name
+
+
 def environment_names(image: str) -> frozenset[str] | None:
     """The names, PATH aside, that the environment of an image has; None where that is not known."""
-    try:
-        reference = parse(image)
-    except ReferenceFormatError:
+    reference = reference_of(image)
+    if reference is None:
         return None
     if re.match(r"gcr\.io/distroless/(static|base|cc)", image):
         return frozenset({"SSL_CERT_FILE"})

@@ -6,11 +6,17 @@ from analyzer.checks import (
     buildkit_stage_body,
     buildkit_stages,
     buildkit_style,
+    configuration,
+    copies,
+    images,
+    labels,
     packages_apk,
     packages_apt,
     packages_language,
     packages_rpm,
     reading,
+    shell_use,
+    structure,
 )
 from analyzer.checks.interface import Rule
 
@@ -23,6 +29,12 @@ RULES: tuple[Rule, ...] = (
     *packages_apk.RULES,
     *packages_rpm.RULES,
     *packages_language.RULES,
+    *images.RULES,
+    *configuration.RULES,
+    *copies.RULES,
+    *shell_use.RULES,
+    *labels.RULES,
+    *structure.RULES,
 )
 
 
