@@ -21,7 +21,7 @@ from analyzer.resolvers.interface import Finding, View
 from analyzer.resolvers.python_distributions import Distributions
 from analyzer.resolvers.python_lookup import Lookup, Request
 from analyzer.resolvers.python_path import Environment, Finder, environments, is_interpreter
-from analyzer.resolvers.python_standard import STARTUP
+from analyzer.resolvers.python_standard import BY_NAME, FROM_SITES, STARTUP, WITH_DATA
 
 CONFIG_SUFFIXES = (".yaml", ".yml", ".toml", ".ini", ".cfg", ".conf", ".json", ".sh", ".env")
 CONFIG_SIZE = 1 << 18  # bytes
@@ -258,7 +258,7 @@ class Python:
                 yield from lookup.activate(path)
         yield from self._requests(lookup, path, facts, app=owner is None and not standard, standard=standard)
         if standard:
-            yield from lookup.data_of_standard(path)
+            yield from self._standard(lookup, path)
         elif path not in lookup.passive:
             self._groups.update((group, path) for group in facts["groups"] if group not in self._groups)
             if facts["any_group"]:
@@ -267,6 +267,18 @@ class Python:
             yield from self._programs(view, path, facts["programs"], app=owner is None)
         if not standard:
             yield from self._libraries(view, path, facts["libraries"])
+
+    def _standard(self, lookup: Lookup, path: str) -> Iterator[Finding]:
+        """What a standard module needs that no statement in it says."""
+        module = lookup.standard_module(path)
+        for name in BY_NAME.get(module, ()):
+            yield from lookup.ask(Request(path, name))
+        for name in FROM_SITES.get(module, ()):
+            yield from lookup.ask(Request(module, name))
+        if module in WITH_DATA:
+            for entry in lookup.view.fs.below(parent_of(path)):
+                if entry.kind == "file" and not entry.path.endswith((".py", ".pyc")):
+                    yield Evidence(entry.path, "imported", path, f"data of {module}")
 
     def _roots(self, lookup: Lookup, path: str, facts: dict[str, Any]) -> Iterator[Finding]:
         """An app's own source: the directory that its package stands in is searched, and what it adds."""

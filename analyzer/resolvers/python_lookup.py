@@ -12,7 +12,7 @@ from analyzer.filesystem import name_of, parent_of
 from analyzer.resolvers.interface import View
 from analyzer.resolvers.python_distributions import Distribution, Distributions
 from analyzer.resolvers.python_path import Environment, Finder, Found, fits
-from analyzer.resolvers.python_standard import BY_IMPORT_ONLY, BY_NAME, NOT_FOLLOWED, WITH_DATA
+from analyzer.resolvers.python_standard import BY_IMPORT_ONLY, NOT_FOLLOWED
 
 # import: an import statement, or a call with the same effect · module: run with -m · name: a dotted text that
 # may end in attributes · word: one word that may be a package of a site directory · startup: a .pth's import
@@ -167,9 +167,6 @@ class Lookup:
                 child = self.finder.child(directory, item, environment.version)
                 if child is not None:
                     yield from self._reach(request, child, environment)
-        for module in BY_NAME.get(name, ()) if way else ():
-            origin = way[-1].files[0] if way[-1].files else request.importer
-            yield from self._search(Request(origin, module), path, module, environment)
 
     def _pattern(
         self, request: Request, path: list[str], parts: list[str], environment: Environment
@@ -184,7 +181,7 @@ class Lookup:
             portions = [way[-1].directory] if depth == first and way[-1].directory else []
         for directory in portions:
             for stem in self.finder.stems(directory):
-                if stem and fnmatchcase(stem, parts[first]) and stem.isidentifier():
+                if stem and fnmatchcase(stem, parts[first]):
                     child = self.finder.child(directory, stem, environment.version)
                     if child is None:
                         continue
@@ -246,11 +243,17 @@ class Lookup:
         return "later"
 
     def _for_people(self, importer: str, name: str) -> bool:
+        return (self.standard_module(importer), name.partition(".")[0]) in NOT_FOLLOWED
+
+    def standard_module(self, path: str) -> str:
+        """The dotted name of a file of a standard library; "" for any other file."""
         for environment in self.environments:
-            if importer.startswith(f"{environment.stdlib}/"):
-                module = importer[len(environment.stdlib) + 1 :].rpartition(".")[0].replace("/", ".")
-                return (module.removesuffix(".__init__"), name.partition(".")[0]) in NOT_FOLLOWED
-        return False
+            for base in (environment.stdlib, f"{environment.stdlib}/lib-dynload"):
+                if path.startswith(f"{base}/") and self.distributions.owner(path) is None:
+                    parts = path[len(base) + 1 :].split("/")
+                    parts[-1] = parts[-1].partition(".")[0]
+                    return ".".join(parts).removesuffix(".__init__")
+        return ""
 
     def activate(self, path: str) -> Iterator[Evidence]:
         """A file that was kept only with its distribution turns out to be reached, or the first of it is."""
@@ -290,12 +293,3 @@ class Lookup:
 
     def owner(self, path: str) -> Distribution | None:
         return self.distributions.owner(path)
-
-    def data_of_standard(self, path: str) -> Iterator[Evidence]:
-        """Files beside the modules of a standard package that reads them."""
-        for environment in self.environments:
-            package = path[len(environment.stdlib) + 1 :].partition("/")[0]
-            if path.startswith(f"{environment.stdlib}/") and package in WITH_DATA:
-                for entry in self.view.fs.below(f"{environment.stdlib}/{package}"):
-                    if entry.kind == "file" and not entry.path.endswith((".py", ".pyc")):
-                        yield Evidence(entry.path, "imported", path, f"data of {package}")

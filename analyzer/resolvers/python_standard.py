@@ -34,6 +34,8 @@ BY_NAME: dict[str, tuple[str, ...]] = {
     "multiprocessing": ("multiprocessing.*",),
     "compression": ("compression.*",),
 }
+# What it looks up among the installed distributions (PEP 615: zones that the system lacks).
+FROM_SITES: dict[str, tuple[str, ...]] = {"zoneinfo": ("tzdata",)}
 # Packages of the standard library with files that are no modules.
 WITH_DATA = frozenset(("lib2to3", "ensurepip", "pydoc_data", "idlelib", "turtledemo", "venv", "distutils"))
 # Imports for a person at a prompt (help(), line editing) and for the standard library's own tests: a module

@@ -398,6 +398,32 @@ CASES: dict[str, Case] = {
     "a source of Python 2": Case(
         {"/app/main.py": "print 'x'\nimport json, re\n"}, kept=(f"{STDLIB}/json/__init__.py",)
     ),
+    "the build's variables, which sysconfig imports by a computed name": Case(
+        {
+            "/app/main.py": "import sysconfig",
+            f"{STDLIB}/sysconfig.py": "__import__(name)",
+            f"{STDLIB}/_sysconfigdata__x86_64-linux-gnu.py": "",
+        },
+        kept=(f"{STDLIB}/_sysconfigdata__x86_64-linux-gnu.py",),
+    ),
+    "zones that the system lacks": Case(
+        {
+            "/app/main.py": "from zoneinfo import ZoneInfo",
+            f"{STDLIB}/zoneinfo/__init__.py": "",
+            "tzdata/__init__.py": "",
+            "tzdata/zoneinfo/UTC": b"TZif",
+        },
+        kept=("tzdata/zoneinfo/UTC",),
+    ),
+    "a standard package's data": Case(
+        {
+            "/app/main.py": "import lib2to3.pygram",
+            f"{STDLIB}/lib2to3/__init__.py": "",
+            f"{STDLIB}/lib2to3/pygram.py": "",
+            f"{STDLIB}/lib2to3/Grammar.txt": "",
+        },
+        kept=(f"{STDLIB}/lib2to3/Grammar.txt",),
+    ),
     "help() is for people": Case(
         {
             "/app/main.py": "",
