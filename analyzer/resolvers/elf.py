@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from analyzer.evidence import Evidence, Unresolved
-from analyzer.filesystem import Entry, name_of
+from analyzer.filesystem import Entry, name_of, parent_of
 from analyzer.resolvers.elfreader import ELF
 from analyzer.resolvers.interface import View
 from analyzer.resolvers.loader import Flavour, Search, answered_by_loader, needer_of
@@ -38,7 +38,8 @@ class Elf:
         self._search: Search | None = None
         # real path → how the loader reached it: the path it used, inherited RPATHs, the flavour it runs under
         self._ways: dict[str, set[tuple[str, tuple[str, ...], Flavour]]] = {}
-        self._done: set[tuple[str, str, tuple[str, ...], Flavour]] = set()
+        # ways not yet followed: a library that a thousand others need has a thousand of them
+        self._fresh: dict[str, set[tuple[str, tuple[str, ...], Flavour]]] = {}
         self._missing: dict[tuple[str, str], None] = {}
         self._found: set[tuple[str, str]] = set()
 
@@ -52,7 +53,7 @@ class Elf:
                 continue
             if facts.get("interp"):
                 yield Evidence(facts["interp"], "linked", path, "its loader")
-            self._ways.setdefault(path, set()).add((path, (), self._flavour(view, facts)))
+            self._add_way(path, (path, (), self._flavour(view, facts)))
             yield from self._load(view, path, kept)
 
     def leftovers(self, view: View, kept: Mapping[str, Sequence[Evidence]]) -> Iterable[Unresolved]:
@@ -68,16 +69,19 @@ class Elf:
         while pending:
             real = pending.pop()
             facts = view.facts.get(ELF, real) or {}
-            for spelled, inherited, flavour in sorted(self._ways[real]):
-                key = (real, spelled, inherited, flavour)
-                if key in self._done:
-                    continue
-                self._done.add(key)
+            for spelled, inherited, flavour in sorted(self._fresh.pop(real, ())):
                 for evidence, target, way in self._needs(view, real, spelled, inherited, flavour, facts):
                     yield evidence
-                    self._ways.setdefault(target, set()).add(way)
-                    if target in kept:
+                    if self._add_way(target, way) and target in kept:
                         pending.append(target)
+
+    def _add_way(self, path: str, way: tuple[str, tuple[str, ...], Flavour]) -> bool:
+        known = self._ways.setdefault(path, set())
+        if way in known:
+            return False
+        known.add(way)
+        self._fresh.setdefault(path, set()).add(way)
+        return True
 
     def _needs(
         self,
@@ -102,7 +106,9 @@ class Elf:
             for hit in found:
                 target = view.fs.resolve(hit).path
                 if target != real:
-                    yield Evidence(hit, "linked", real, reason), target, (hit, handed_on, flavour)
+                    # By its directory's real path: the loader's `$ORIGIN/..` means the same from there.
+                    place = f"{view.fs.resolve(parent_of(hit)).path}/{name_of(hit)}"
+                    yield Evidence(hit, "linked", real, reason), target, (place, handed_on, flavour)
             if found:
                 self._found.add((real, name))
             elif name in facts.get("needed", ()):

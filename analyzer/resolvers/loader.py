@@ -147,7 +147,8 @@ class Search:
             own = needer.runpath or needer.rpath
         elif needer.runpath:
             own = ""
-        return (*self.split(own, needer), *needer.inherited)
+        real = (self.view.fs.resolve(path).path for path in (*self.split(own, needer), *needer.inherited))
+        return tuple(dict.fromkeys(real))
 
     def split(self, value: str, needer: Needer) -> list[str]:
         """Directories of a colon list that exist; an empty part is the working directory and is not followed,

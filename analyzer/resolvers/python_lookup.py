@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Literal
@@ -144,9 +144,11 @@ class Lookup:
         return importer.startswith(f"{environment.stdlib}/") and self.distributions.owner(importer) is None
 
     def _search(
-        self, request: Request, path: Iterable[str], name: str, environment: Environment
+        self, request: Request, path: Sequence[str], name: str, environment: Environment
     ) -> Iterator[Evidence]:
         parts = [part for part in name.split(".") if part]
+        if parts and not any(parts[0] in self.finder.stems(at) for at in path) and "*" not in parts[0]:
+            return
         if "*" in name:
             yield from self._pattern(request, list(path), parts, environment)
             return
