@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from bisect import bisect_right
 from dataclasses import dataclass
 
@@ -35,6 +34,7 @@ class Diagnostic:
 
     region begins on the line on which hadolint and BuildKit report too, the first of the instruction, and
     ends with the fault; focus is the fault alone, and `source` the text of the line on which it begins.
+    The fingerprint is empty where it was not asked for.
     """
 
     path: str
@@ -65,7 +65,9 @@ def instruction_at(dockerfile: Dockerfile, offset: int) -> Instruction | None:
     return node if offset < node.span.end or (index == len(nodes) - 1 and offset == node.span.end) else None
 
 
-def diagnose(dockerfile: Dockerfile, finding: Finding, rule: Rule, severity: Severity) -> Diagnostic:
+def diagnose(
+    dockerfile: Dockerfile, finding: Finding, rule: Rule, severity: Severity, *, fingerprint: bool = True
+) -> Diagnostic:
     """Give a finding its place in the text."""
     source = dockerfile.source
     focus = region_of(source, finding.span)
@@ -86,7 +88,7 @@ def diagnose(dockerfile: Dockerfile, finding: Finding, rule: Rule, severity: Sev
         region=region,
         focus=focus,
         source=source.line(focus.line),
-        fingerprint=_fingerprint(source, finding, node),
+        fingerprint=_fingerprint(source, finding, node) if fingerprint else "",
         edits=edits,
         fix=finding.fix.title if finding.fix else "",
         safe=finding.fix.safe if finding.fix else False,
@@ -105,7 +107,7 @@ def unread(
 ) -> Diagnostic:
     """A finding on a file that could not be read as text."""
     region = Region(line, column, line, column)
-    digest = hashlib.sha256(f"{rule.name}\0{message}".encode()).hexdigest()[:32]
+    digest = _digest(f"{rule.name}\0{message}".encode())
     return Diagnostic(path, rule.name, severity, message, rule.url, region, region, "", digest)
 
 
@@ -114,5 +116,11 @@ def _fingerprint(source: Source, finding: Finding, node: Instruction | None) -> 
     span = node.span if node is not None else finding.span
     text = source.data[span.start : span.end]
     offset = finding.span.start - span.start
-    digest = hashlib.sha256(b"\0".join((finding.rule.encode(), str(offset).encode(), text)))
-    return digest.hexdigest()[:32]
+    return _digest(b"\0".join((finding.rule.encode(), str(offset).encode(), text)))
+
+
+def _digest(data: bytes) -> str:
+    # hashlib loads OpenSSL, and most starts print text, which has no fingerprints.
+    import hashlib
+
+    return hashlib.sha256(data).hexdigest()[:32]

@@ -22,6 +22,8 @@ def check_bytes(
     rules: Sequence[Rule],
     selection: Selection,
     around: Surroundings | None = None,
+    *,
+    fingerprints: bool = True,
 ) -> list[Diagnostic]:
     """Check the text of one Dockerfile. What is no text gives one finding that says so."""
     try:
@@ -31,23 +33,23 @@ def check_bytes(
             unread(path, UNREADABLE, selection.severity_of(UNREADABLE), each.message, each.line, each.column)
             for each in error.problems
         ]
-    return check_subject(subject, rules, selection)
+    return check_subject(subject, rules, selection, fingerprints=fingerprints)
 
 
-def check_subject(subject: Subject, rules: Sequence[Rule], selection: Selection) -> list[Diagnostic]:
+def check_subject(
+    subject: Subject, rules: Sequence[Rule], selection: Selection, *, fingerprints: bool = True
+) -> list[Diagnostic]:
     """Check a file that was read, and return what is not hidden by order of place, rule and message."""
     dockerfile = subject.dockerfile
     rows = {rule.name: rule for rule in rules}
-    fails = False
     found: list[Diagnostic] = []
     findings, directive = find(subject, rules, selection)
-    fails = directive.error
     for finding in findings:
         rule = rows[finding.rule]
         severity = selection.severity.get(rule.name) or finding.severity or rule.severity
-        if fails and group_of(rule.name) == "buildkit":
+        if directive.error and group_of(rule.name) == "buildkit":
             severity = "error"
-        found.append(diagnose(dockerfile, finding, rule, severity))
+        found.append(diagnose(dockerfile, finding, rule, severity, fingerprint=fingerprints))
     found.sort(key=lambda each: each.key)
     return found
 

@@ -48,8 +48,9 @@ class Checked:
 class Session:
     """Checks files by the same flags."""
 
-    def __init__(self, flags: Flags) -> None:
+    def __init__(self, flags: Flags, *, fingerprints: bool = True) -> None:
         self.flags = flags
+        self.fingerprints = fingerprints
         # A wrong name in the flags is told before any file is read.
         self.selection(self._laid_over(LintSettings(), LintSettings()))
 
@@ -67,7 +68,7 @@ class Session:
     def check_data(self, name: str, data: bytes) -> Checked:
         """Check a text as if the file had it."""
         selection, around = self.holds_for(name)
-        found = check_bytes(data, name, RULES, selection, around)
+        found = check_bytes(data, name, RULES, selection, around, fingerprints=self.fingerprints)
         return Checked(name, data, found, any(selection.fails(each.severity) for each in found))
 
     def finder(self, name: str) -> Callable[[bytes], list[Finding]]:

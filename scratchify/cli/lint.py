@@ -91,7 +91,8 @@ def command(
             target=target,
             context=context,
             build_args=_build_args(build_arg),
-        )
+        ),
+        fingerprints=output not in (Format.TEXT, Format.GITHUB),
     )
     names = discover(paths or ["."], session.skips)
     if not names:
