@@ -6,8 +6,10 @@ import fnmatch
 import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from analyzer.checks import gitignore
+if TYPE_CHECKING:
+    from analyzer.checks.gitignore import GitIgnore
 
 STANDARD_INPUT = "-"
 
@@ -54,11 +56,16 @@ def matches_any(path: Path, root: Path, patterns: Iterable[str]) -> bool:
 
 def _walk(top: Path) -> Iterator[Path]:
     """The Dockerfiles below a folder, those left out that .gitignore files name; links are not followed."""
+    # Most runs of a hook name their files.
+    from analyzer.checks import gitignore
+
     root = top.absolute()
     yield from _walk_folder(top, root, gitignore.above(root))
 
 
-def _walk_folder(folder: Path, absolute: Path, files: list[gitignore.GitIgnore]) -> Iterator[Path]:
+def _walk_folder(folder: Path, absolute: Path, files: list[GitIgnore]) -> Iterator[Path]:
+    from analyzer.checks import gitignore
+
     try:
         entries = sorted(os.scandir(absolute), key=lambda entry: entry.name)
     except OSError:
