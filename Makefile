@@ -1,7 +1,7 @@
 # Each target is one line to a script or a tool; `make demo` and `make test` bring along what they need.
 PY := .venv/bin/python
 
-.PHONY: demo test unit e2e check corpus-lint format venv clean
+.PHONY: demo test unit e2e check corpus-lint corpus-fix docs format venv clean
 
 demo: .venv/.runtime  ## rewrite the Flask fixture, with an engine of our own if none answers
 	$(PY) scripts/engine.py scripts/demo.sh
@@ -19,6 +19,12 @@ check: .venv/.dev  ## format, lint, types, layers, dependencies
 
 corpus-lint: .venv/.dev  ## our DL findings beside hadolint's: make corpus-lint CORPUS=DIR
 	$(PY) scripts/corpus_lint.py $(CORPUS)
+
+corpus-fix: .venv/.dev  ## what safe fixes do to many Dockerfiles: make corpus-fix CORPUS=DIR
+	$(PY) scripts/corpus_fix.py $(CORPUS)
+
+docs: .venv/.dev  ## docs/rules from the table of rules
+	$(PY) scripts/rule_pages.py
 
 format: .venv/.dev
 	.venv/bin/ruff check --fix . && .venv/bin/ruff format .

@@ -52,11 +52,13 @@ def summary(files: int, found: dict[str, int], fixable: int, fixed: int) -> str:
     total = sum(found.values())
     if not total and not fixed:
         return ""
-    parts = [f"{found[name]} {name}" for name in SEVERITIES if found.get(name)]
-    head = f"{fixed} fixed, " if fixed else ""
-    said = f"{head}{_count(total, 'finding')} in {_count(files, 'file')}"
-    said += f" ({', '.join(parts)})" if parts else ""
-    return said + (f"; --fix mends {fixable} of them" if fixable else "")
+    head = f"{_count(fixed, 'finding')} fixed, " if fixed else ""
+    if not total:
+        return f"{head}none left in {_count(files, 'file')}"
+    parts = ", ".join(f"{found[name]} {name}" for name in SEVERITIES if found.get(name))
+    left = f"{total} left" if fixed else _count(total, "finding")
+    said = f"{head}{left} in {_count(files, 'file')} ({parts})"
+    return said + (f"; --fix mends {fixable} of them" if fixable and not fixed else "")
 
 
 def _count(number: int, noun: str) -> str:

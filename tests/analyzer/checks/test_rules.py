@@ -14,8 +14,9 @@ from analyzer.checks.subject import Surroundings
 from analyzer.checks.table import RULES, rule_named
 
 EVERYTHING = Selection(frozenset(rule.name for rule in RULES))
-BAD = [(rule, example) for rule in RULES for example in rule.bad]
-GOOD = [(rule, example) for rule in RULES for example in rule.good]
+# The ids, a rule's name and a number, are what the report below the test run counts by.
+BAD = [pytest.param(r, e, id=f"{r.name} {number}") for r in RULES for number, e in enumerate(r.bad, 1)]
+GOOD = [pytest.param(r, e, id=f"{r.name} {number}") for r in RULES for number, e in enumerate(r.good, 1)]
 
 
 def _lines(rule: Rule, example: Example, folder: Path) -> list[int]:
@@ -29,14 +30,14 @@ def _lines(rule: Rule, example: Example, folder: Path) -> list[int]:
     return [each.region.line for each in found if each.rule == rule.name]
 
 
-@pytest.mark.parametrize(("rule", "example"), BAD, ids=[rule.name for rule, _ in BAD])
+@pytest.mark.parametrize(("rule", "example"), BAD)
 def test_bad_example_is_found(rule: Rule, example: Example, tmp_path: Path) -> None:
     lines = _lines(rule, example, tmp_path)
     assert lines
     assert not example.lines or tuple(lines) == example.lines
 
 
-@pytest.mark.parametrize(("rule", "example"), GOOD, ids=[rule.name for rule, _ in GOOD])
+@pytest.mark.parametrize(("rule", "example"), GOOD)
 def test_good_example_is_not(rule: Rule, example: Example, tmp_path: Path) -> None:
     assert _lines(rule, example, tmp_path) == []
 
