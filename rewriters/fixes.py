@@ -134,10 +134,11 @@ def _accepted(data: bytes, batch: list[Finding], findings: list[Finding], find: 
     safe = all(each.fix is not None and each.fix.safe for each in batch)
     if safe and _configurations(before_program) != _configurations(after_program):
         return None
-    left = Counter((each.rule, each.message) for each in find(after))
-    was = Counter((each.rule, each.message) for each in findings)
-    gone = Counter((each.rule, each.message) for each in batch)
-    if any(count > was[key] - gone[key] for key, count in left.items()):
+    # By rules, not messages: a message may quote what a fix of another rule has changed.
+    left = Counter(each.rule for each in find(after))
+    was = Counter(each.rule for each in findings)
+    gone = Counter(each.rule for each in batch)
+    if any(count > was[rule] - gone[rule] for rule, count in left.items()):
         return None
     return after
 

@@ -220,6 +220,13 @@ def test_fixing_an_example_removes_its_finding_and_adds_none(rule: str, text: st
     assert {each.rule for each in after} <= {each.rule for each in before}
 
 
+def test_a_message_that_quotes_what_another_fix_changed_is_no_new_finding() -> None:
+    find_all = _finder("DL3021", "DL3045")
+    fixed = apply_fixes(b"FROM scratch\nCOPY a b .\n", find_all)
+    assert fixed.data == b"FROM scratch\nCOPY a b ./\n"
+    assert [each.rule for each in find_all(fixed.data)] == ["DL3045"]
+
+
 LINES = st.lists(
     st.sampled_from(
         [
