@@ -237,3 +237,18 @@ def test_printing_a_graph_loads_neither_networkx_nor_the_rewriters(folder: Path)
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
     assert done.stderr.strip() == ""
+
+
+def test_the_documentation_shows_the_graph_of_its_example(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = Path(__file__).parents[2]
+    monkeypatch.chdir(root)
+    assert main(["graph", "docs/graph.Dockerfile"]) == 0
+    assert capsys.readouterr().out in (root / "docs/graph.md").read_text()
+    assert main(["graph", "docs/graph.Dockerfile", "--format", "json"]) == 0
+    names = {
+        stage["name"] or f"stage-{stage['index']}" for stage in json.loads(capsys.readouterr().out)["stages"]
+    }
+    drawing = ElementTree.parse(root / "docs/graph.svg")
+    assert names <= {element.text for element in drawing.iter("{http://www.w3.org/2000/svg}text")}
