@@ -11,6 +11,7 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import quote, unquote, urlsplit
@@ -37,6 +38,10 @@ _LOOPBACK = "127.0.0.1"
 # A proxy of the engine's takes connections for a port that nobody listens on, and ends them at once.
 _STAYS_OPEN = 0.25
 _AT_A_TIME = 30.0
+# Looking at a container is a run of the engine's client: not at every try.
+_BETWEEN_LOOKS = 0.5
+# A server of TLS answers a greeting at once; others may wait for more of what they take for a request.
+_HANDSHAKE = 2.0
 # Answers of a server that is there but not yet ready.
 _NOT_READY = frozenset({502, 503, 504})
 _MOST_PAGES = 200
@@ -126,15 +131,18 @@ def text_of(data: bytes) -> str:
 def _tries(container: Container, timeout: float, what: str) -> Iterator[float]:
     """Seconds left, again and again until they are over; then NeverReadyError, as when the container ends."""
     deadline = time.monotonic() + timeout
+    looked = 0.0
     pause = 0.02
     while True:
         left = deadline - time.monotonic()
         if left <= 0:
             raise NeverReadyError(f"{what} within {timeout:g} s")
         yield left
-        ended = container.ended()
-        if ended:
-            raise NeverReadyError(f"{ended} before it could be asked")
+        if time.monotonic() - looked > _BETWEEN_LOOKS:
+            ended = container.ended()
+            if ended:
+                raise NeverReadyError(f"{ended} before it could be asked")
+            looked = time.monotonic()
         time.sleep(min(pause, max(left, 0)))
         pause = min(pause * 1.5, 0.5)
 
@@ -243,14 +251,14 @@ def _headers(probe: HttpProbe) -> list[tuple[str, str]]:
 def _port(probe: PortProbe, container: Container, timeout: float) -> tuple[Probe, Answer]:
     """Find out what a port speaks: HTTP, HTTP over TLS, or something else."""
     _await_port(probe.port, container, timeout)
-    for scheme in ("http", "https"):
-        url = f"{scheme}://localhost:{probe.port}/"
-        get = HttpProbe(f"http {url}", "GET", url)
-        try:
-            reply = request(get, container.port(probe.port), 5)
-        except (OSError, http.client.HTTPException):
+    port = container.port(probe.port)
+    for scheme in ("https", "http"):
+        if scheme == "https" and not _speaks_tls(port):
             continue
-        if scheme == "http" and reply.status == 400 and _speaks_tls(container.port(probe.port)):
+        url = f"{scheme}://localhost:{probe.port}/"
+        try:
+            reply = request(HttpProbe(url, "GET", url), port, _AT_A_TIME)
+        except (OSError, http.client.HTTPException):
             continue
         if reply.status < 400:
             crawl = CrawlProbe(f"crawl {url}", url)
@@ -263,7 +271,7 @@ def _port(probe: PortProbe, container: Container, timeout: float) -> tuple[Probe
 def _speaks_tls(port: int) -> bool:
     try:
         with (
-            socket.create_connection((_LOOPBACK, port), timeout=5) as plain,
+            socket.create_connection((_LOOPBACK, port), timeout=_HANDSHAKE) as plain,
             ssl._create_unverified_context().wrap_socket(plain),
         ):
             return True
@@ -309,8 +317,16 @@ def _host(probe: HostProbe, container: Container, timeout: float) -> Answer:
     return answer_of(run(["sh", "-c", probe.command], env=environment, timeout=timeout))
 
 
+def _comparable(answer: Answer) -> object:
+    """A page as what is compared: JSON as its values, all else as lines."""
+    if "json" in answer.content_type:
+        with suppress(ValueError):
+            return json.loads(answer.body)
+    return answer.body.split("\n")
+
+
 def _crawl(probe: CrawlProbe, container: Container, timeout: float) -> Answer:
-    """Every page that is led to, as one JSON document: path → status, type and the lines of its text.
+    """Every page that is led to, as one JSON document: path → status, type and body.
 
     It passes when the first page does, and no page is a server's error.
     """
@@ -329,7 +345,7 @@ def _crawl(probe: CrawlProbe, container: Container, timeout: float) -> Answer:
         pages[parts.path + (f"?{parts.query}" if parts.query else "")] = {
             "status": answer.status,
             "type": answer.content_type,
-            "text": answer.body.split("\n"),
+            "body": _comparable(answer),
         }
         if depth < probe.depth and "html" in answer.content_type:
             for link in links(answer.body, url):

@@ -1,7 +1,8 @@
 """strace inside the container: brought along with its loader and libraries, so it runs in any image.
 
 Measured on strace 6.1, Linux 6 and Docker 20.10:
-- `-D` leaves PID 1 to the app: the tracer is a grandchild that nobody waits for.
+- `-DDD` leaves PID 1 to the app: the tracer is a grandchild in a session of its own. In the app's process
+  group, `kill -USR1 0` of an entrypoint script would end it (and then the filter fails the app's calls).
 - `--seccomp-bpf` stops the app only for the calls that are watched, and sets no_new_privs: programs with
   rights of their own lose them. Without the filter, a tracer that is no root voids them too (ptrace(2)), so
   then the loader is setuid root, and a launcher gives root's id up again before it becomes the app.
@@ -129,7 +130,18 @@ class Strace:
         start = [f"{_HOME}/{self.program.name}"]
         if self.loader:
             start = [f"{_HOME}/{self.loader.name}", "--library-path", _HOME, *start]
-        options = ["-D", "-f", "-q", "-y", "-s", _STRING_LIMIT, "-e", "signal=none", "-e", f"trace={_CALLS}"]
+        options = [
+            "-DDD",
+            "-f",
+            "-q",
+            "-y",
+            "-s",
+            _STRING_LIMIT,
+            "-e",
+            "signal=none",
+            "-e",
+            f"trace={_CALLS}",
+        ]
         if not keep_rights:
             options.append("--seccomp-bpf")
         for name in sorted(filter(_is_dropped, variables)):
@@ -157,7 +169,7 @@ class Strace:
             )
         lost = sorted(log.unseen)
         if log.torn:
-            lost.append(f"{log.torn} lines of the trace could not be read")
+            lost.append(f"lines of the trace that could not be read: {log.torn}")
         return Traced(log.accesses, log.programs, log.ports, log.written, lost, log.syscalls)
 
 

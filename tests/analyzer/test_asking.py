@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import socket
+import ssl
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
 from analyzer.asking import NeverReadyError, answer_of, ask, text_of
 from analyzer.errors import ScratchifyError
 from analyzer.probes import PortProbe, StructureProbe, parse
-from analyzer.process import Completed
+from analyzer.process import Completed, run
 from analyzer.recording import Answer
 
 
@@ -238,6 +241,19 @@ def test_a_port_that_speaks_no_http() -> None:
         assert port_found(Fake(ports={8: port}))[0] == "tcp localhost:8"
 
 
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the server's certificate")
+def test_a_port_that_speaks_tls(server: Server, tmp_path: Path) -> None:
+    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
+    making = "openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=x -days 1".split()
+    run([*making, "-keyout", str(key), "-out", str(certificate)])
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    container = Fake(ports={8: server.server_port})
+    assert port_found(container)[0] == "crawl https://localhost:8/"
+    assert asked("http https://other.test:8/", container).status == 200
+
+
 def test_a_crawl_takes_in_what_is_linked(server: Server) -> None:
     server.pages |= {
         "/": (200, "text/html", b'<a href="/a"><a href="/gone"><a href="http://other/">'),
@@ -255,9 +271,15 @@ def test_a_crawl_takes_in_what_is_linked(server: Server) -> None:
         "/i": 200,
         "/deep": 200,
     }
-    assert pages["/i"]["text"] == [
+    assert pages["/i"]["body"] == [
         f"sha256:{hashlib.sha256(bytes([137]) + b'PNG' + bytes([255])).hexdigest()} (5 bytes)"
     ]
+
+
+def test_a_crawled_document_is_compared_by_its_values(server: Server) -> None:
+    server.pages["/"] = (200, "application/json", b'{"a": [1, 2]}')
+    answer = asked("crawl http://h:8/", Fake(ports={8: server.server_port}))
+    assert json.loads(answer.body)["/"]["body"] == {"a": [1, 2]}
 
 
 def test_a_crawl_that_meets_a_servers_error_fails(server: Server) -> None:
