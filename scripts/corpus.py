@@ -20,12 +20,13 @@ Row = dict[str, Any]
 
 
 def ours(instruction: Instruction) -> Row:
-    """An instruction in the oracle's terms."""
+    """An instruction in the oracle's terms; of ONBUILD it shows the values of what is inside."""
+    shown = instruction.inner or instruction
     return {
         "cmd": instruction.keyword,
         "flags": [str(flag) for flag in instruction.flags],
-        "value": list(instruction.values),
-        "json": instruction.json,
+        "value": list(shown.values),
+        "json": shown.json,
         "start": instruction.start_line,
         "end": instruction.end_line,
         "heredocs": [[doc.name, doc.descriptor, doc.content] for doc in instruction.heredocs],
