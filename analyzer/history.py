@@ -65,7 +65,8 @@ def _latest(waiting: Sequence[Origin], created_by: str) -> int | None:
     one that the line fits better, as where an ARG changed or a builder left an empty layer out."""
     keyword, text = _line(created_by)
     if not keyword:
-        return len(waiting) - 1 if waiting else None
+        # A line that says nothing is an imported base's: no builder writes one for an instruction.
+        return None
     same = [index for index, item in enumerate(waiting) if item.instruction.node.keyword == keyword]
     exact = [index for index in same if _says(waiting[index].instruction, text)]
     found = exact or same

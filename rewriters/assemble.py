@@ -78,12 +78,17 @@ def _source_name(source: Source, output: Path | None) -> str:
     return Path(os.path.relpath(source.path.resolve(), output.resolve().parent)).as_posix()
 
 
+def as_resolved(tools: Tools) -> Tools:
+    """The same stage for a file without the author's ARGs."""
+    return replace(tools, base=tools.resolved, platform=tools.resolved_platform)
+
+
 def for_verification(fs: Filesystem, assembly: Assembly, image: str) -> str:
     """A Dockerfile whose author part is the built image, by a name that a FROM line takes.
 
     What was built is not built again, so nothing can differ from what was traced.
     """
-    tools = replace(assembly.tools, base=assembly.tools.resolved, platform="") if assembly.tools else None
+    tools = as_resolved(assembly.tools) if assembly.tools else None
     text = block_text(fs, replace(assembly, tools=tools))
     escape = f"# escape={assembly.naming.escape}\n" if assembly.naming.escape != "\\" else ""
     return f"{escape}FROM {image} AS {assembly.naming.stage}\n\n{text}"

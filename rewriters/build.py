@@ -72,22 +72,14 @@ def build_alone(
     )
 
 
-def find_tools(
-    engine: Engine, request: Request, candidates: Iterable[tuple[Tools, str]], work: Path
-) -> Tools | None:
-    """The first candidate stage that has a shell, tar, find and sort. A candidate is the stage as the block
-    would name it, and the Dockerfile text of a build that ends in it (ready to take RUN instructions)."""
-    for tools, text in candidates:
+def find_tools(engine: Engine, request: Request, candidates: Iterable[Tools], work: Path) -> Tools | None:
+    """The first candidate stage that has a shell, tar, find and sort."""
+    for tools in candidates:
+        flag = f"--platform={tools.resolved_platform} " if tools.resolved_platform else ""
+        head = f'FROM {flag}{tools.resolved}\nUSER 0:0\nSHELL ["/bin/sh", "-euc"]\n'
         for test, busybox in ((_TEST_GNU, False), (_TEST_BUSYBOX, True)):
-            lines: list[str] = []
             try:
-                image = build_alone(
-                    engine,
-                    request,
-                    f'{text}\nUSER 0:0\nSHELL ["/bin/sh", "-euc"]\nRUN {test}\n',
-                    work,
-                    lines.append,
-                )
+                image = build_alone(engine, request, f"{head}RUN {test}\n", work, lambda _: None)
             except ScratchifyError:
                 continue
             engine.remove_image(image)

@@ -45,7 +45,7 @@ def rewrite(
     Raises ScratchifyError where it cannot and NegativeAnswerError where the slim image does not do what the
     original does; the engine and the disk are then as they were before.
     """
-    source = read_source(request.dockerfile, request.target)
+    source = read_source(request.dockerfile, request.target, request.build.args)
     if request.recordings:
         return replan(request, source)
     with workspace() as work, closing(open_engine()) as engine:
@@ -85,7 +85,7 @@ def replan(request: Request, source: Source) -> Rewritten:
 def recorded_tools(recording: Recording, source: Source) -> Tools | None:
     """The stage to assemble with, as the recorded run found it; GNU's tools where it did not look."""
     known = recording.facts.get(ASSEMBLY, {})
-    candidates = [tools for tools, _ in source.tools_candidates()]
+    candidates = list(source.tools_candidates())
     for tools in candidates:
         if tools.base in known:
             return replace(tools, busybox=known[tools.base] == "busybox")
@@ -96,7 +96,7 @@ def trace(
     request: Request, image: str | None, open_engine: Callable[[], Engine], progress: Progress
 ) -> Recording:
     """Watch an image, built from a Dockerfile or there already, and record enough to plan at every level."""
-    source = None if image else read_source(request.dockerfile, request.target)
+    source = None if image else read_source(request.dockerfile, request.target, request.build.args)
     with workspace() as work, closing(open_engine()) as engine:
         bench = Bench(engine, find_strace(), request, work, progress)
         original = build_original(bench, source) if source else take_image(bench, image or "")
@@ -115,7 +115,7 @@ def verify(
     request: Request, against: str | None, open_engine: Callable[[], Engine], progress: Progress
 ) -> Verdict:
     """Build a rewritten file, and hold every invariant against the author's stage or another image."""
-    source = read_source(request.dockerfile, request.target)
+    source = read_source(request.dockerfile, request.target, request.build.args)
     if source.marker is None:
         raise ScratchifyError(
             f"{source.name} has no block of scratchify's", hint=f"scratchify rewrite {source.name}"

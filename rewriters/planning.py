@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from analyzer.context import sent
+from analyzer.copies import manifests
+from analyzer.dockerfile.instructions import Add, Copy
 from analyzer.evidence import Evidence
+from analyzer.history import Origin, origins
+from analyzer.ignorefile import load
 from analyzer.keepset import KeepSet, compute
-from analyzer.provenance import Made, makers
 from analyzer.recording import Recording
 from analyzer.resolvers.author import Brought, author_roots
 from analyzer.resolvers.interface import Facts, View
@@ -30,12 +34,12 @@ class Planner:
     recording: Recording
     facts: Facts
     find_tools: Callable[[], Tools | None]
-    makers: Mapping[int, Made] = field(init=False)
+    origins: tuple[Origin | None, ...] = field(init=False)
     roots: list[Evidence] = field(init=False)
     _tools: list[Tools | None] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.makers = makers(self.source.program, self.source.stage, self.image.facts.layers)
+        self.origins = origins(self.source.table, self.source.stage, self.image.facts.layers)
         self.roots = author_evidence(self.image, self.source)
 
     def keep(self, healed: Sequence[Evidence] = ()) -> KeepSet:
@@ -55,20 +59,26 @@ class Planner:
 
     def inputs(self, context: Path) -> str:
         """The digest of the dependency manifests that the file copies."""
-        return digest_inputs(context, [])
+        source = self.source
+        ignore = load(context, source.path)
+        return digest_inputs(context, manifests(source.table, source.stage, sent(context, ignore)))
 
     def group_of(self, layer: int) -> str:
         """The base first; packages before anything was copied; then what was installed; the app last."""
-        made = self.makers.get(layer)
-        if made is None:
+        origin = self.origins[layer] if layer < len(self.origins) else None
+        if origin is None:
             return "os"
-        if made.keyword in ("COPY", "ADD") and not made.from_stage:
+        if _copies_from_context(origin):
             return "app"
-        copied = [index for index, each in self.makers.items() if each.keyword in ("COPY", "ADD")]
-        if not made.from_stage and (not copied or layer < min(copied)):
+        copied = [
+            index
+            for index, each in enumerate(self.origins)
+            if each and isinstance(each.instruction.command, Copy | Add)
+        ]
+        if not isinstance(origin.instruction.command, Copy) and (not copied or layer < copied[0]):
             return "packages"
-        last = max((index for index in copied if not self.makers[index].from_stage), default=layer)
-        return "app" if layer > last else "deps"
+        from_context = [index for index in copied if _copies_from_context(self.origins[index])]
+        return "app" if from_context and layer > from_context[-1] else "deps"
 
     def tools(self) -> Tools | None:
         if not self._tools:
@@ -91,8 +101,17 @@ def keep(
     return compute(view, roots, coverage=keeping.coverage)
 
 
+def _copies_from_context(origin: Origin | None) -> bool:
+    command = origin.instruction.command if origin else None
+    return isinstance(command, Add) or (isinstance(command, Copy) and command.from_ is None)
+
+
 def author_evidence(image: Image, source: Source) -> list[Evidence]:
     """What the author's own instructions put into the image."""
-    made = makers(source.program, source.stage, image.facts.layers)
-    brought = {layer: Brought(each.source, each.keyword) for layer, each in made.items()}
+    made = origins(source.table, source.stage, image.facts.layers)
+    brought = {
+        layer: Brought(f"author: line {each.line}", each.instruction.node.keyword)
+        for layer, each in enumerate(made)
+        if each is not None
+    }
     return author_roots(image.fs, brought, workdir=image.facts.config.workdir)

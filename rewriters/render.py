@@ -26,12 +26,13 @@ LONGEST_LINE = 96
 class Tools:
     """The stage that assembles: an external base of the file, as its FROM line names it.
 
-    `resolved` is the base with its variables replaced, for a file that has no ARG of the author's.
+    What is `resolved` has its variables replaced, for a file that has no ARG of the author's.
     """
 
     base: str
     resolved: str
     platform: str = ""
+    resolved_platform: str = ""
     busybox: bool = False  # its tar has no extended attributes and reads no NUL-separated list
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from analyzer.dockerfile.instructions import Copy, From, Program, Run, read_strict
-from analyzer.dockerfile.nodes import Instruction
+from analyzer.dockerfile.instructions import From, Program, read_strict
+from analyzer.dockerfile.scope import BuildInputs
 from analyzer.errors import InputError, Problem, ScratchifyError
-from analyzer.provenance import base_chain
+from analyzer.stages import StageTable, resolve
 from rewriters import block
 from rewriters.render import Naming, Tools
 from rewriters.request import STDIN
@@ -26,57 +26,50 @@ class Source:
     data: bytes  # as read, an earlier block included
     author: bytes
     named: bytes
-    program: Program
+    table: StageTable
     stage: int  # index of the stage that is slimmed
     naming: Naming
     marker: block.Marker | None
 
     @property
     def name(self) -> str:
-        return str(self.path) if self.path else "<standard input>"
+        return name_of_file(self.path)
 
-    def tools_candidates(self) -> Iterator[tuple[Tools, str]]:
-        """Stages to assemble with: the external base of the slimmed stage first, then the file's others.
-
-        Each with the text of a build that ends in it.
-        """
-        froms = self.froms
-        at = base_chain(self.program, self.stage)[0]
-        heads = [at, *(index for index in range(len(froms)) if index != at)]
-        head = b"".join(
-            self.author[item.span.start : item.span.end]
-            for item in self.program.dockerfile.items
-            if isinstance(item, Instruction) and item.end_line < froms[0].node.start_line
-        ).decode()
-        for index in heads:
-            image = froms[index].base.text
-            if base_chain(self.program, index) != [index] or image == "scratch":
-                continue
-            platform = froms[index].platform or ""
-            flag = f"--platform={platform} " if platform else ""
-            yield Tools(image, image, platform), f"{head}FROM {flag}{image}"
-
-    @property
-    def froms(self) -> list[From]:
-        return stages_of(self.program)
+    def tools_candidates(self) -> Iterator[Tools]:
+        """Stages to assemble with: the external base of the slimmed stage first, then the file's others."""
+        bottom = self.table.chain(self.stage)[-1]
+        bases = [use for use in self.table.uses if use.kind == "base" and use.source.external]
+        for use in sorted(bases, key=lambda use: (use.stage != bottom, use.stage)):
+            command = use.instruction.command
+            platform = command.platform if isinstance(command, From) else None
+            written = use.written
+            if written.lower() in self.table.names:
+                # After the stages of the file the name alone would mean one of them.
+                written = f"{written}:latest"
+            yield Tools(written, use.source.image, platform or "", self.table.stages[use.stage].platform)
 
 
-def read_source(dockerfile: Path, target: str = "") -> Source:
-    """Read a Dockerfile and choose the stage. Raises InputError for what cannot be read or rewritten."""
+def name_of_file(path: Path | None) -> str:
+    return str(path) if path else "<standard input>"
+
+
+def read_source(dockerfile: Path, target: str = "", build_args: Sequence[str] = ()) -> Source:
+    """Read a Dockerfile and choose the stage.
+
+    Raises InputError for what BuildKit would refuse and for what cannot be rewritten.
+    """
     path = None if dockerfile == STDIN else dockerfile
     data = read_bytes(dockerfile)
-    name = str(path) if path else "<standard input>"
+    name = name_of_file(path)
     parts = block.split(data, name)
     program = read_strict(parts.author, name)
     _refuse_open_end(parts.author, name, program)
-    froms = stages_of(program)
-    stage = _find_stage(froms, target, name)
-    named, naming = _name_stage(parts.author, program, froms, stage)
-    return Source(path, data, parts.author, named, program, stage, naming, parts.marker)
-
-
-def stages_of(program: Program) -> list[From]:
-    return [command for command in program.commands if isinstance(command, From)]
+    arguments = {key: value for key, found, value in (item.partition("=") for item in build_args) if found}
+    table = resolve(program, BuildInputs(args=arguments, target=target))
+    table.check(target)
+    stage = _find_stage(table, target, name)
+    named, naming = _name_stage(parts.author, table, stage)
+    return Source(path, data, parts.author, named, table, stage, naming, parts.marker)
 
 
 def read_bytes(dockerfile: Path) -> bytes:
@@ -101,66 +94,36 @@ def _refuse_open_end(author: bytes, name: str, program: Program) -> None:
         raise InputError([problem], hint=f"take the last {dockerfile.escape} away; nothing follows it")
 
 
-def _find_stage(froms: list[From], target: str, name: str) -> int:
+def _find_stage(table: StageTable, target: str, name: str) -> int:
     """The last stage, or the one that `--target` names: by name in any case, or by number."""
-    if not target:
-        return len(froms) - 1
-    for index, each in enumerate(froms):
-        if each.name == target.lower():
-            return index
-    if target.isdigit() and int(target) < len(froms):
-        return int(target)
-    known = ", ".join(each.name or str(index) for index, each in enumerate(froms))
-    raise ScratchifyError(f"{name} has no stage {target}", hint=f"its stages: {known}")
+    if target.isdigit() and target not in table.names:
+        if int(target) < len(table.stages):
+            return int(target)
+        raise ScratchifyError(f"{name} has no stage {target}", hint=f"it has {len(table.stages)} stages")
+    return table.find(target)
 
 
-def _name_stage(author: bytes, program: Program, froms: list[From], stage: int) -> tuple[bytes, Naming]:
+def _name_stage(author: bytes, table: StageTable, stage: int) -> tuple[bytes, Naming]:
     """Give the stage a name where it has none, free of every stage and image name in the file."""
-    names = [each.name for each in froms]
-    taken = _names_in_use(program)
-    if "scratch" in names:
+    if "scratch" in table.names:
         raise ScratchifyError(
             "a stage of this file is named scratch, so FROM scratch would be that stage",
             hint="give the stage another name",
         )
-    node = froms[stage].node
-    escape = program.dockerfile.escape
-    lower = sum(item.name.text.islower() for item in program.dockerfile.instructions) * 2 > len(
-        program.dockerfile.instructions
-    )
-    tools = free_name(TOOLS_NAME, taken)
-    name = froms[stage].name
-    if name is not None and name in names[stage + 1 :]:
+    dockerfile = table.program.dockerfile
+    lower = sum(item.name.text.islower() for item in dockerfile.instructions)
+    tools = table.fresh_name(TOOLS_NAME)
+    style = (dockerfile.escape, lower * 2 > len(dockerfile.instructions))
+    name = table.stages[stage].name
+    if name is not None and table.names[name] != stage:
         raise ScratchifyError(
             f"a later stage is named {name} too, and a name means the last stage that has it",
             hint="give each stage a name of its own",
         )
     if name is not None:
-        return author, Naming(name, tools, escape, lower)
-    name = free_name(block.STAGE_NAME, taken)
+        return author, Naming(name, tools, *style)
+    name = table.fresh_name(block.STAGE_NAME)
+    node = table.stages[stage].start.node
     end = node.span_of(node.words[-1]).end
     keyword = "as" if node.name.text.islower() else "AS"
-    return author[:end] + f" {keyword} {name}".encode() + author[end:], Naming(name, tools, escape, lower)
-
-
-def _names_in_use(program: Program) -> set[str]:
-    """Stage and image names of the file, in lower case."""
-    names: set[str] = set()
-    for command in program.commands:
-        if isinstance(command, From):
-            names |= {command.base.text.lower(), command.name or ""}
-        elif isinstance(command, Copy) and command.from_:
-            names.add(command.from_.lower())
-        elif isinstance(command, Run):
-            names |= {mount.from_.lower() for mount in command.mounts if mount.from_}
-    return names
-
-
-def free_name(wanted: str, taken: Collection[str]) -> str:
-    """The wanted name, or with -2, -3, … behind it."""
-    number = 1
-    name = wanted
-    while name in taken:
-        number += 1
-        name = f"{wanted}-{number}"
-    return name
+    return author[:end] + f" {keyword} {name}".encode() + author[end:], Naming(name, tools, *style)
