@@ -6,12 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from analyzer.context import sent
-from analyzer.copies import manifests
 from analyzer.dockerfile.instructions import Add, Copy
 from analyzer.evidence import Evidence
 from analyzer.history import Origin, origins
-from analyzer.ignorefile import load
 from analyzer.keepset import KeepSet, compute
 from analyzer.recording import Recording
 from analyzer.resolvers.author import Brought, author_roots
@@ -19,6 +16,7 @@ from analyzer.resolvers.interface import Facts, View
 from rewriters.assemble import Assembly, assemble
 from rewriters.block import digest_inputs
 from rewriters.capture import Image
+from rewriters.drift import copied_manifests
 from rewriters.render import Scanners, Tools
 from rewriters.request import KeepSettings
 from rewriters.source import Source
@@ -60,8 +58,7 @@ class Planner:
     def inputs(self, context: Path) -> str:
         """The digest of the dependency manifests that the file copies."""
         source = self.source
-        ignore = load(context, source.path)
-        return digest_inputs(context, manifests(source.table, source.stage, sent(context, ignore)))
+        return digest_inputs(context, copied_manifests(source.table, source.stage, context, source.path))
 
     def group_of(self, layer: int) -> str:
         """The base first; packages before anything was copied; then what was installed; the app last."""

@@ -42,6 +42,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("trace", "scratchify.cli.trace", "watch an image run and keep the recording"),
     Command("why", "scratchify.cli.why", "say why a path is in the slim image, or is not"),
     Command("verify", "scratchify.cli.verify", "see whether a rewritten Dockerfile still does it all"),
+    Command("check", "scratchify.cli.check", "see whether a rewritten Dockerfile drifted, without an engine"),
     Command("lint", "scratchify.cli.lint", "find what is wrong in Dockerfiles, and mend it"),
     Command("graph", "scratchify.cli.graph", "show what depends on what in a Dockerfile"),
     Command("strip", "scratchify.cli.strip", "take the block out of a rewritten Dockerfile"),
