@@ -35,7 +35,10 @@ def command(
         typer.Option("--output", help="Where to write. [default: the Dockerfile's path with .slim added]"),
     ] = None,
     in_place: Annotated[bool, typer.Option("--in-place", help="Write over the Dockerfile itself.")] = False,
-    diff: Annotated[bool, typer.Option("--diff", help="Show the difference and write nothing.")] = False,
+    diff: Annotated[
+        bool,
+        typer.Option("--diff", help="Show the difference; write only where --output or --in-place says."),
+    ] = False,
     tag: Annotated[
         str | None,
         typer.Option("-t", "--tag", metavar="NAME", help="Name of the slim image. [default: FOLDER:slim]"),
@@ -112,11 +115,12 @@ def command(
         )
         if save_recording is not None:
             recordings.write(result.recording, save_recording)
-        if result.text is not None and not diff:
+        writes = not diff or in_place or output is not None
+        if result.text is not None and writes:
             deliver(result.text, target_file)
     if result.text is not None:
         remember(result.text, result.kept)
-    show(result, request, console, format, diff, target_file)
+    show(result, request, console, format, target_file, writes)
     return EXIT_CLEAN
 
 
@@ -149,17 +153,17 @@ def deliver(text: bytes, target: Path | None) -> None:
 
 
 def show(
-    result: Rewritten, request: Request, console: Console, format: str, diff: bool, target: Path | None
+    result: Rewritten, request: Request, console: Console, format: str, target: Path | None, writes: bool
 ) -> None:
     """Results on standard output: JSON, or the difference and the table."""
     if format == "json":
-        json.dump(as_json(result, request, console.timings, target), sys.stdout, indent=2)
+        json.dump(as_json(result, request, console.timings, target if writes else None), sys.stdout, indent=2)
         print()
         return
     if result.text is None:
         print(f"{result.source.name}: the image is as small as it gets; nothing was written")
         return
-    to_stdout = target is None and not diff
+    to_stdout = target is None and writes
     if to_stdout:
         sys.stdout.buffer.write(result.text)
         sys.stdout.flush()
@@ -168,7 +172,7 @@ def show(
     if not to_stdout:
         print(diff_text(result, target, colour), file=stream)
     print(table_text(result, console.timings), file=stream)
-    if target is not None and not diff:
+    if target is not None and writes:
         console.say(f"Wrote {target}. Build it: docker build -f {target} {request.context}")
     for unresolved in result.kept.unresolved:
         console.note(f"{unresolved.path}: {unresolved.reason} ({unresolved.resolver})")

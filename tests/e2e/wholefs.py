@@ -113,3 +113,35 @@ def _with_groups(rows: dict[str, Row], inodes: dict[str, object]) -> dict[str, R
     for path in sorted(rows):
         groups.setdefault(id(inodes[path]), []).append(path)
     return {path: (*row, tuple(groups[id(inodes[path])])) for path, row in rows.items()}
+
+
+def not_of(slim: dict[str, Row], original: dict[str, Row]) -> list[str]:
+    """What of a slim image is not exactly the original's: a path, its metadata, its bytes, its hard links."""
+    wrong = []
+    for path, row in sorted(slim.items()):
+        other = original.get(path)
+        if _only_for_scanners(path, other):
+            continue
+        if other is None:
+            wrong.append(f"{path} is new")
+            continue
+        kind = row[0]
+        if kind == tarfile.SYMTYPE:
+            same = (kind, row[2:8]) == (other[0], other[2:8])
+        elif kind == tarfile.DIRTYPE:
+            same = (row[:4], row[6]) == (other[:4], other[6])
+        else:
+            same = row[:8] == other[:8]
+        if not same:
+            wrong.append(f"{path} differs: {row[:8]} and was {other[:8]}")
+        if kind != tarfile.DIRTYPE and row[8] != tuple(name for name in other[8] if name in slim):
+            wrong.append(f"{path} has other hard links: {row[8]} and had {other[8]}")
+    return wrong
+
+
+def _only_for_scanners(path: str, other: Row | None) -> bool:
+    """Package metadata that the assembly computes, and directories that lead only there."""
+    added = ("/var/lib/dpkg/status.d", "/lib/apk/db/installed")
+    if any(path == name or path.startswith(f"{name}/") for name in added):
+        return True
+    return other is None and any(name.startswith(f"{path}/") for name in added)

@@ -1,0 +1,166 @@
+"""The whole way on real apps: the slim image does all that the original does, and is part of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analyzer.engines.docker import DockerEngine
+from tests.e2e import wholefs
+from tests.e2e.behaving import answers, behaviours
+
+pytestmark = pytest.mark.engine
+
+ROOT = Path(__file__).parents[2]
+FIXTURES = ROOT / "fixtures"
+# Megabytes (10^6 bytes of files) that the slim image may have.
+LARGEST = {"flask": 60, "static": 12, "nginx": 16, "shelltool": 20}
+
+
+@dataclass
+class Case:
+    """One fixture, rewritten. `original` and `slim` are images of the engine."""
+
+    name: str
+    folder: Path
+    document: dict[str, Any]
+    original: str
+    slim: str
+
+
+def scratchify(*argv: str, engine: bool = True, **options: Any) -> subprocess.CompletedProcess[str]:
+    """The real command."""
+    environment = dict(os.environ, PYTHONPATH=str(ROOT), NO_COLOR="1")
+    if not engine:
+        environment["DOCKER_HOST"] = "unix:///nowhere/docker.sock"
+    return subprocess.run(
+        [sys.executable, "-m", "scratchify", *argv],
+        env=environment,
+        capture_output=True,
+        text=True,
+        **options,
+    )
+
+
+@pytest.fixture(scope="module", params=sorted(LARGEST))
+def case(
+    request: pytest.FixtureRequest, engine: DockerEngine, tmp_path_factory: pytest.TempPathFactory
+) -> Case:
+    name = request.param
+    slim, original = (
+        f"scratchify-e2e-{name}:slim-{os.getpid()}",
+        f"scratchify-e2e-{name}:original-{os.getpid()}",
+    )
+    folder = tmp_path_factory.mktemp(name) / name
+    shutil.copytree(FIXTURES / name, folder)
+    done = scratchify(
+        "rewrite",
+        str(folder / "Dockerfile"),
+        *("--probes", str(folder / "probes.txt")),
+        *("--build-opt", "--network=host"),
+        *("--save-recording", str(folder.parent / "recording.gz")),
+        *("--tag", slim),
+        *("--format", "json"),
+    )
+    assert done.returncode == 0, done.stderr
+    author = folder.parent / "author.Dockerfile"
+    author.write_bytes((folder / "Dockerfile").read_bytes())
+    subprocess.run(
+        [engine.binary, "build", "--network=host", "--tag", original, "--file", author, folder],
+        env=dict(os.environ, DOCKER_BUILDKIT="1"),
+        capture_output=True,
+        check=True,
+    )
+    request.addfinalizer(
+        lambda: subprocess.run([engine.binary, "rmi", "--force", slim, original], capture_output=True)
+    )
+    return Case(name, folder, json.loads(done.stdout), original, slim)
+
+
+def test_it_is_small(case: Case) -> None:
+    sizes = case.document["image"]
+    assert sizes["after"]["bytes"] <= LARGEST[case.name] * 1e6
+    assert sizes["after"]["bytes"] < sizes["before"]["bytes"]
+
+
+def test_it_answers_every_probe_and_behaviour_as_the_original(case: Case, engine: DockerEngine) -> None:
+    lines = behaviours(case.folder / "probes.txt") + behaviours(case.folder / "behaviours.txt")
+    assert len(behaviours(case.folder / "behaviours.txt")) >= 5
+    assert answers(engine.binary, case.slim, lines) == answers(engine.binary, case.original, lines)
+
+
+def test_every_path_is_the_originals(case: Case, engine: DockerEngine, tmp_path: Path) -> None:
+    slim = wholefs.saved(engine, case.slim, tmp_path)
+    original = wholefs.saved(engine, case.original, tmp_path)
+    assert len(slim) > 3
+    assert wholefs.not_of(slim, original) == []
+
+
+def test_the_configuration_is_the_originals(case: Case, engine: DockerEngine) -> None:
+    def config(image: str) -> dict[str, Any]:
+        document = engine.inspect(image)
+        assert document is not None
+        found = document["Config"]
+        names = "Env User WorkingDir Entrypoint Cmd ExposedPorts Volumes Labels Healthcheck StopSignal"
+        names += " Shell OnBuild"
+        absent = (None, "", "/", [], {})
+        return {name: value for name in names.split() if (value := found.get(name)) not in absent}
+
+    assert config(case.slim) == config(case.original)
+
+
+def test_the_author_s_part_is_untouched_and_strip_gives_it_back(case: Case) -> None:
+    before = (case.folder / "Dockerfile").read_bytes()
+    written = (case.folder / "Dockerfile.slim").read_bytes()
+    author = written[: written.index(b"\n# >>> scratchify ")]
+    assert author.replace(b" AS scratchify-original", b"") == before
+    done = scratchify("strip", str(case.folder / "Dockerfile.slim"), "--output", str(case.folder / "back"))
+    assert done.returncode == 0, done.stderr
+    assert (case.folder / "back").read_bytes() == before
+
+
+def test_one_recording_gives_the_same_bytes_without_an_engine(case: Case) -> None:
+    texts = []
+    for name in ("one", "two"):
+        done = scratchify(
+            "rewrite",
+            str(case.folder / "Dockerfile"),
+            *("--recording", str(case.folder.parent / "recording.gz")),
+            *("--output", str(case.folder / name)),
+            engine=False,
+        )
+        assert done.returncode == 0, done.stderr
+        texts.append((case.folder / name).read_bytes())
+    assert texts[0] == texts[1] == (case.folder / "Dockerfile.slim").read_bytes()
+
+
+def test_rewriting_the_rewritten_file_replaces_the_block_and_nothing_else(case: Case) -> None:
+    place = case.folder / "again"
+    place.write_bytes((case.folder / "Dockerfile.slim").read_bytes())
+    done = scratchify(
+        "rewrite",
+        str(place),
+        "--in-place",
+        *("--recording", str(case.folder.parent / "recording.gz")),
+        engine=False,
+    )
+    assert done.returncode == 0, done.stderr
+    before = (case.folder / "Dockerfile.slim").read_bytes()
+    assert place.read_bytes() == before.replace(b"source=Dockerfile ", b"source=again ")
+
+
+def test_every_kept_file_can_say_why(case: Case) -> None:
+    command = case.document["probes"][0]["probe"]
+    assert command
+    done = scratchify("why", "/etc/passwd", "--dockerfile", str(case.folder / "Dockerfile.slim"))
+    assert done.returncode in (0, 1), done.stderr
+    asked = scratchify("why", "/no/such/path", "--dockerfile", str(case.folder / "Dockerfile.slim"))
+    assert asked.returncode == 1
