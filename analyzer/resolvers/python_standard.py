@@ -52,6 +52,7 @@ NOT_FOLLOWED = frozenset(
         ("pdb", "rlcompleter"),
         ("pdb", "pydoc"),
         ("bdb", "pydoc"),
+        ("pydoc", "pydoc_data"),
         ("multiprocessing.util", "test"),
     )
 )
