@@ -9,6 +9,7 @@ from analyzer.resolvers.elf import Elf
 from analyzer.resolvers.interface import Resolver
 from analyzer.resolvers.libraries import Libraries
 from analyzer.resolvers.literals import Literals
+from analyzer.resolvers.node import Node
 from analyzer.resolvers.packages import Packages, WholePackages
 from analyzer.resolvers.python import Python
 from analyzer.resolvers.script import Scripts
@@ -25,6 +26,7 @@ RESOLVERS: tuple[tuple[Callable[[], Resolver], Coverage], ...] = (
     (Traced, "traced"),
     (Elf, "traced"),
     (Python, "balanced"),
+    (Node, "balanced"),
     (Libraries, "traced"),
     (Interpreters, "traced"),
     (System, "traced"),
