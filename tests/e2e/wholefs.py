@@ -7,7 +7,6 @@ evidence or plans. Tests compare two images, or an image with what `docker expor
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import tarfile
 from pathlib import Path
@@ -35,7 +34,7 @@ def saved(engine: DockerEngine, image: str, folder: Path) -> dict[str, Row]:
         for name in json.load(manifest)[0]["Layers"]:
             stream = outer.extractfile(name)
             assert stream is not None
-            with tarfile.open(fileobj=io.BytesIO(stream.read()), errors="surrogateescape") as layer:
+            with tarfile.open(fileobj=stream, errors="surrogateescape") as layer:
                 _merge(layer, rows, inodes)
     archive.unlink()
     return _with_groups(rows, inodes)
