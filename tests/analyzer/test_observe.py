@@ -301,6 +301,27 @@ def test_what_fails_on_a_slim_image_is_a_difference(engine: MemoryEngine, reason
     assert [f"{each.probe}: {each.reasons[0]}" for each in observation.differences] == reasons
 
 
+LOOKS: dict[str, tuple[list[bytes], int, bool]] = {
+    "the same at once": ([b"out\n"], 1, False),
+    "the same at the third look": ([b"out\n", b"no\n", b"no\n"], 3, False),
+    "never the same": ([b"no\n"], 3, True),
+}
+
+
+@pytest.mark.parametrize(("stdout", "runs", "differs"), LOOKS.values(), ids=LOOKS.keys())
+def test_contents_that_differ_are_looked_at_again(stdout: list[bytes], runs: int, differs: bool) -> None:
+    engine = MemoryEngine(stdout=stdout)
+    observation = seen(engine, "run x", expected=EXPECTED[1:])
+    assert len(engine.created) == runs
+    assert bool(observation.differences) is differs
+
+
+def test_another_end_is_not_looked_at_again() -> None:
+    engine = MemoryEngine(code=1)
+    assert seen(engine, "run x", expected=EXPECTED[1:]).differences
+    assert len(engine.created) == 1
+
+
 def test_no_permission_to_trace_is_told_with_the_way_out() -> None:
     with pytest.raises(ScratchifyError, match="may not be traced: strace: ptrace") as caught:
         seen(MemoryEngine(), "run", tracer=MemoryTracer(refused="strace: ptrace(…): Operation not permitted"))
