@@ -1,7 +1,7 @@
 # Each target is one line to a script or a tool; `make demo` and `make test` bring along what they need.
 PY := .venv/bin/python
 
-.PHONY: demo test unit e2e check corpus-lint corpus-fix docs format venv clean
+.PHONY: demo test unit e2e check corpus corpus-lint corpus-fix docs format venv clean
 
 demo: .venv/.runtime  ## rewrite the Flask fixture, with an engine of our own if none answers
 	$(PY) scripts/engine.py scripts/demo.sh
@@ -16,6 +16,9 @@ e2e: .venv/.dev  ## end to end, on a real engine
 
 check: .venv/.dev  ## format, lint, types, layers, dependencies
 	.venv/bin/ruff format --check . && .venv/bin/ruff check . && .venv/bin/mypy && .venv/bin/lint-imports && .venv/bin/deptry .
+
+corpus: .venv/.dev  ## our reading of a corpus beside moby's: make corpus CORPUS=DIR
+	$(PY) scripts/corpus.py $(CORPUS)
 
 corpus-lint: .venv/.dev  ## our DL findings beside hadolint's: make corpus-lint CORPUS=DIR
 	$(PY) scripts/corpus_lint.py $(CORPUS)
