@@ -329,7 +329,7 @@ def type_instruction(node: Instruction) -> Command:
         names = [name.lower() for name in PARSERS] if written.islower() else PARSERS
         wanted = node.keyword.lower() if written.islower() else node.keyword
         message = did_you_mean(f"unknown instruction: {written}", wanted, names)
-        raise InstructionError(message, node.name.start)
+        raise InstructionError(message, node.name.start, f"the instructions are {', '.join(PARSERS)}")
     return parser(node)
 
 

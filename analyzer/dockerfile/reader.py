@@ -109,16 +109,17 @@ class DockerfileParser(StockParser):  # type: ignore[misc]
             return {kind: dict(names) for kind, names in ends[stage.parent].items()}
         return {Arg: {}, Env: dict(self.parent_env), Label: {}}
 
-    def _dockerfile(self) -> Dockerfile:
-        return _parsed(self.content)
+    def _dockerfile(self, above: str = "") -> Dockerfile:
+        return _parsed(above + self.content)
 
-    def _evaluation(self) -> Evaluation:
+    def _evaluation(self, above: str = "") -> Evaluation:
         bases = _SameForAll(ImageConfig(env=dict(self.parent_env)) if self.parent_env else None)
-        return evaluate(type_instructions(self._dockerfile()), BuildInputs(args=self.build_args, bases=bases))
+        program = type_instructions(self._dockerfile(above))
+        return evaluate(program, BuildInputs(args=self.build_args, bases=bases))
 
     def _lineage(self) -> list[Stage]:
-        """The last stage and those that it is based on, the first of them first."""
-        stages = self._evaluation().stages
+        """The last stage after those that it is based on; a piece without FROM counts as one stage."""
+        stages = self._evaluation().stages or self._evaluation("FROM scratch\n").stages
         found: list[Stage] = []
         index = len(stages) - 1 if stages else None
         while index is not None:

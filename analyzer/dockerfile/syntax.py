@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from analyzer.dockerfile.arguments import SPLITTERS, ArgumentError, Split, split_flags, split_keyword, trim
 from analyzer.dockerfile.heredocs import Heredoc, Opener, line_words, opener
@@ -44,7 +45,9 @@ __all__ = [
     "parse",
 ]
 
-MAX_BYTES = 10 * 1024 * 1024
+# 10 MB, however one counts them; BuildKit's own clients stop at 2 MB.
+MAX_BYTES = 10_000_000
+MAX_LINE_BYTES = 65_535
 DIRECTIVES = frozenset({"syntax", "escape", "check"})
 HEREDOC_KEYWORDS = frozenset({"ADD", "COPY", "RUN"})
 
@@ -54,14 +57,14 @@ _DIRECTIVE = re.compile(rf"#[{GO_SPACE}]*([a-zA-Z][a-zA-Z0-9]*)[\t\n\f\r ]*=[\t\
 def parse(data: bytes, path: str = "Dockerfile") -> Dockerfile:
     """Read a Dockerfile. Faults of its syntax are in the result's `problems`, and reading goes on after each.
 
-    Raises InputError for what is no text (NUL bytes, not UTF-8) or is larger than 10 MB.
+    Raises InputError for what is no text (NUL bytes, not UTF-8) or has 10 MB.
     """
     return _Reader(_source(data, path)).read()
 
 
 def _source(data: bytes, path: str) -> Source:
-    if len(data) > MAX_BYTES:
-        size = f"{len(data) / 1024 / 1024:.1f} MB"
+    if len(data) >= MAX_BYTES:
+        size = f"{len(data) / 1_000_000:.1f} MB"
         raise InputError([Problem(path, 1, 1, f"{size} is too large for a Dockerfile; the limit is 10 MB")])
     bad = data.find(0)
     reason = "a NUL byte"
@@ -122,6 +125,7 @@ class _Reader:
         self._byte_starts = byte_starts
         self._count = len(starts) - 1
         self._directives_over = False
+        self._shebang = False
         self._seen: set[str] = set()
         self._description: list[str] = []
 
@@ -132,7 +136,17 @@ class _Reader:
         if not any(isinstance(item, Instruction) for item in self._items):
             empty = not self.source.data
             self._problem(0, "the Dockerfile cannot be empty" if empty else "file with no instructions")
+        self._check_line_lengths()
         return Dockerfile(self.source, tuple(self._items), self.escape, tuple(self.problems))
+
+    def _check_line_lengths(self) -> None:
+        for line, (start, end) in enumerate(pairwise(self._byte_starts), 1):
+            if end - start <= MAX_LINE_BYTES:
+                continue
+            if len(self.source.data[start:end].removesuffix(b"\n")) > MAX_LINE_BYTES:
+                message = f"dockerfile line greater than max allowed size of {MAX_LINE_BYTES}"
+                # Without its line: nobody wants to see that.
+                self.problems.append(Problem(self.source.path, line, 1, message))
 
     def _raw(self, line: int) -> str:
         return self.source.text[self._starts[line] : self._starts[line + 1]]
@@ -164,13 +178,21 @@ class _Reader:
         span = self._span(line, line + 1)
         if not self._directives_over:
             match = _DIRECTIVE.match(text)
-            if match and match[1].lower() in DIRECTIVES:
+            if line == 0 and raw.startswith("#!"):
+                # The front end looks for its own directives below a shebang, the parser does not.
+                self._shebang = True
+            elif (
+                match
+                and match[1].lower() in DIRECTIVES
+                and not (self._shebang and match[1].lower() == "escape")
+            ):
                 name, value = match[1].lower(), match[2]
                 value_span = self.source.span(start + match.start(2), start + match.end(2))
                 self._items.append(Directive(name, value, line + 1, span, value_span))
                 self._apply(name, value, start, start + match.start(2))
                 return
-            self._directives_over = True
+            else:
+                self._directives_over = True
         described = raw[1:].strip(GO_SPACE)
         if described:
             self._description.append(described)

@@ -101,6 +101,7 @@ SAME = (
     ("environment", "FROM a\nENV X=1 Y=2\nENV Z=$X\n", "envs"),
     ("arguments", "FROM a\nARG X=1\nARG Y\n", "args"),
     ("command", 'FROM a\nCMD ["x"]\nCMD y z\n', "cmd"),
+    ("labels of a piece without FROM", "LABEL a=b\n", "labels"),
     ("JSON", "# c\nFROM a\nRUN b \\\n  c\n", "json"),
 )
 

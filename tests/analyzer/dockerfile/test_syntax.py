@@ -85,6 +85,7 @@ DIRECTIVES = (
     ("after an empty line", "\n# escape=`\nFROM a\n", BACKSLASH, []),
     ("after a comment", "# c\n# escape=`\nFROM a\n", BACKSLASH, []),
     ("after an unknown directive", "# foo=bar\n# escape=`\nFROM a\n", BACKSLASH, []),
+    ("the front end's own, after a shebang", "#!/bin/x\n# syntax=a\nFROM a\n", BACKSLASH, ["syntax"]),
     ("after a shebang", "#!/bin/x\n# escape=`\nFROM a\n", BACKSLASH, []),
     ("after an instruction", "FROM a\n# escape=`\n", BACKSLASH, []),
     ("after a line with only the escape character", "\\\n# escape=`\nFROM a\n", BACKSLASH, []),
@@ -294,7 +295,7 @@ REFUSED = (
     ("a NUL byte", b"FROM a\nRUN \0", 2, 5, "not a text file: a NUL byte"),
     ("bytes that are no UTF-8", b"FROM a\xff", 1, 7, "not a text file: byte 0xff is not UTF-8"),
     ("UTF-16", "FROM a".encode("utf-16"), 1, 1, "not a text file: byte 0xff is not UTF-8"),
-    ("11 MB", b"#" * 11 * 1024 * 1024, 1, 1, "11.0 MB is too large for a Dockerfile; the limit is 10 MB"),
+    ("10 MB", b"#" * 10_000_000, 1, 1, "10.0 MB is too large for a Dockerfile; the limit is 10 MB"),
 )
 
 
@@ -307,3 +308,17 @@ def test_what_is_no_dockerfile(data: bytes, line: int, column: int, message: str
     (problem,) = caught.value.problems
     assert (problem.path, problem.line, problem.column) == ("x/Dockerfile", line, column)
     assert problem.message == message
+
+
+LONG = (("as long as may be", 65_535, []), ("one more", 65_536, [2]))
+
+
+@pytest.mark.parametrize(("length", "lines"), [row[1:] for row in LONG], ids=[row[0] for row in LONG])
+@pytest.mark.parametrize("end", ["", "\n"], ids=["the last line", "a line before others"])
+def test_line_lengths(length: int, lines: list[int], end: str) -> None:
+    text = "FROM a\nRUN " + "x" * (length - 4) + end
+    problems = read(text).problems
+    assert [problem.line for problem in problems] == lines
+    assert {problem.message for problem in problems} <= {
+        "dockerfile line greater than max allowed size of 65535"
+    }
