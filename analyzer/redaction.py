@@ -8,7 +8,7 @@ nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 _NAME = re.compile(
     r"""(?ix)
@@ -53,6 +53,17 @@ _ASSIGNMENT = re.compile(
 def is_secret(name: str, value: str) -> bool:
     """Whether a value under this name is to be replaced."""
     return bool(_NAME.search(_CAMEL.sub("_", name))) and not _HARMLESS.fullmatch(value)
+
+
+def credentials_in(text: str) -> Iterator[tuple[str, int, int]]:
+    """Where a text holds what only credentials look like: kind, start, end. A password that a variable puts
+    into an address is none."""
+    for kind, shape in _SHAPES:
+        for match in shape.finditer(text):
+            yield kind, match.start(), match.end()
+    for match in _URL_PASSWORD.finditer(text):
+        if not set(match["value"]) & set("$<{*"):
+            yield "password in an address", match.start(), match.end()
 
 
 def mark(name: str) -> str:

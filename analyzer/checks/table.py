@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from analyzer.checks import (
+    base_choice,
     buildkit_stage_body,
     buildkit_stages,
     buildkit_style,
     configuration,
+    context_use,
     copies,
     images,
     labels,
+    layers,
+    leftovers,
     packages_apk,
     packages_apt,
     packages_language,
     packages_rpm,
     reading,
+    runtime,
+    scratch_predictions,
+    secrets,
     shell_use,
     structure,
 )
@@ -35,6 +42,13 @@ RULES: tuple[Rule, ...] = (
     *shell_use.RULES,
     *labels.RULES,
     *structure.RULES,
+    *leftovers.RULES,
+    *layers.RULES,
+    *base_choice.RULES,
+    *secrets.RULES,
+    *runtime.RULES,
+    *context_use.RULES,
+    *scratch_predictions.RULES,
 )
 
 
