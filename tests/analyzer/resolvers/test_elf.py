@@ -97,6 +97,14 @@ CASES: dict[str, tuple[dict[str, Node], set[str]]] = {
         },
         {"/opt/lib/liba.so", "missing: libb.so"},
     ),
+    "libraries with RPATH that need each other": (
+        {
+            "/bin/app": program(needed=["liba.so"], rpath="/opt/a:/opt/b"),
+            "/opt/a/liba.so": elf(needed=["libb.so"], rpath="$ORIGIN:$ORIGIN/../b"),
+            "/opt/b/libb.so": elf(needed=["liba.so"], rpath="$ORIGIN:$ORIGIN/../a"),
+        },
+        {"/opt/a/liba.so", "/opt/b/libb.so"},
+    ),
     "RPATH before the default directories": (
         {
             "/bin/app": program(needed=["liba.so"], rpath="/opt/lib"),
