@@ -93,7 +93,9 @@ def _start(node: Json) -> int:
 
 
 def _end(node: Json) -> int:
-    return int(node["End"].get("Offset", 0))
+    # An empty arm of a case has no end of its own.
+    place: Json = node.get("End") or node["Pos"]
+    return int(place.get("Offset", 0))
 
 
 class _Reader:
@@ -336,6 +338,8 @@ class _Reader:
         for item in node.get("Parts", ()):
             self._part_of_word(item, parts, bare)
         start, end = _start(node), _end(node)
+        while self.out.source[start:end].endswith(b"\\\n"):
+            end -= 2
         return word_of(self.out.text(start, end), parts, start, end, "".join(bare))
 
     def _part_of_word(self, item: Json, parts: list[Part], bare: list[str]) -> None:

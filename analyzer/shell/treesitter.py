@@ -51,6 +51,10 @@ _DYNAMIC = frozenset(
     {"simple_expansion", "expansion", "arithmetic_expansion", "command_substitution", "process_substitution"}
 )
 # `\` before a line's end, inside a word: the grammar splits the word there, the shell joins it.
+# Blanks and expansions that the grammar took for plain text.
+_IMPOSSIBLE = re.compile(r"\s|`|\$[A-Za-z0-9_{(@*#?$!-]")
+_ESCAPED = re.compile(r"\\.", re.DOTALL)
+_AROUND_BAR = re.compile(r"(?:\s|\\\n)*\|(?:\s|\\\n)*")
 _LINE_JOIN = re.compile(rb"(?:\\\r?\n)+")
 
 
@@ -176,7 +180,7 @@ class _Reader:
         self.out.command(lambda: self._command(node, joined, extra, negated))
 
     def _command(self, node: Node, joined: str, extra: Sequence[Node], negated: bool) -> Command:
-        self._check_lines(node)
+        self._check(node)
         assignments: list[Assignment] = []
         redirections: list[Redirection] = []
         groups: list[list[Node] | Assignment] = []
@@ -215,13 +219,16 @@ class _Reader:
             background=_background(node),
         )
 
-    def _check_lines(self, node: Node) -> None:
-        """A simple command ends with its line; the grammar at times lets one with assignments run on."""
+    def _check(self, node: Node) -> None:
+        """Shapes that the grammar gets wrong without an error: a simple command runs on over the end of its
+        line, an assignment is cut in two, or text belongs to no node."""
         if not self.strict:
             return
         for left, right in pairwise(node.children):
             gap = self.source[left.end_byte : right.start_byte]
             if b"\n" in _LINE_JOIN.sub(b"", gap) and "heredoc" not in left.type:
+                raise _LostError
+            if _LINE_JOIN.sub(b"", gap).strip() or (not gap and left.type == "variable_assignment"):
                 raise _LostError
 
     def _continues(self, left: Node, right: Node) -> bool:
@@ -249,6 +256,8 @@ class _Reader:
         for child in node.children:
             if child.type.endswith("_expression") and child.type != "brace_expression":
                 found += self._operands(child)
+            elif self.strict and found and found[-1].end_byte == child.start_byte:
+                raise _LostError
             else:
                 found.append(child)
         return found
@@ -273,6 +282,10 @@ class _Reader:
 
     def link(self, link: _Link) -> None:
         node, joined, redirects = link.node, link.operator, link.redirects
+        if node is not None and redirects and self.strict:
+            gap = self.source[node.end_byte : redirects[0].start_byte]
+            if _LINE_JOIN.sub(b"", gap).strip():
+                raise _LostError
         if node is None:
             self.out.command(lambda: self._bare(redirects, joined))
         elif self.table.get(node.type) == self.command:
@@ -351,8 +364,10 @@ class _Reader:
             values = child.children_by_field_name("value")
             for value in values:
                 self.substitutions(value)
-            label = "|".join(self.out.text(value.start_byte, value.end_byte) for value in values)
-            start = values[-1].end_byte if values else child.start_byte
+            closing = next((item for item in child.children if item.type == ")"), child)
+            patterns = self.out.text(values[0].start_byte, closing.start_byte).rstrip() if values else ""
+            label = _AROUND_BAR.sub("|", patterns)
+            start = closing.end_byte
             with self.out.inside("arm", child.start_byte, child.end_byte, label):
                 self.statements(item for item in child.children if item.start_byte >= start)
 
@@ -368,6 +383,8 @@ class _Reader:
     def substitutions(self, node: Node) -> None:
         """The commands in every substitution below a node that is no statement."""
         if node.type in _SUBSTITUTIONS:
+            if self.strict and b"\\`" in self.source[node.start_byte : node.end_byte]:
+                raise _LostError  # backquotes inside backquotes
             kind: BlockKind = "command" if node.type == "command_substitution" else "process"
             with self.out.inside(kind, node.start_byte, node.end_byte):
                 self.statements(node.children)
@@ -395,6 +412,10 @@ class _Reader:
         sign = self.out.text(operator.start_byte, operator.end_byte)
         if node.type == "heredoc_redirect":
             return self._heredoc(node, sign, number)
+        if sign.endswith("-") and sign != "<<-":  # `>&-` closes the descriptor
+            at = operator.end_byte - 1
+            closed = Word("-", (Part("text", "-", at, at + 1),), at, at + 1)
+            return Redirection(sign[:-1], number, closed, node.start_byte, operator.end_byte)
         targets = node.children_by_field_name("destination") or [
             child for child in node.children if child.is_named and child.type != "file_descriptor"
         ]
@@ -414,6 +435,8 @@ class _Reader:
             # The grammar leaves empty lines at its beginning out of the body.
             at = self.source.find(b"\n", start.end_byte) + 1
             text = self.out.text(at, body.end_byte).rstrip("\t")
+            if self.strict and not parts[0].quoted and re.search(r"`|\$\(", text):
+                raise _LostError  # substitutions in a body are not always seen
             with self.out.inside("heredoc", body.start_byte, body.end_byte):
                 self.substitutions(body)
         return Redirection(sign, number, target, node.start_byte, start.end_byte, text, at)
@@ -451,9 +474,11 @@ class _Reader:
         if inner:
             self._gapped(node, parts, bare)
             return
-        value = text if node.type == "regex" else unescape_bare(text)
-        parts.append(Part("text", value, node.start_byte, node.end_byte, False))
-        bare.append(text)
+        if node.type == "regex":
+            parts.append(Part("text", text, node.start_byte, node.end_byte, False))
+            bare.append(text)
+        else:
+            self._bare_text(node.start_byte, node.end_byte, parts, bare)
 
     def _gapped(self, node: Node, parts: list[Part], bare: list[str]) -> None:
         """A node made of pieces; text that the grammar gives no node is text all the same."""
@@ -468,6 +493,8 @@ class _Reader:
 
     def _bare_text(self, start: int, end: int, parts: list[Part], bare: list[str]) -> None:
         text = self.out.text(start, end)
+        if self.strict and _IMPOSSIBLE.search(_ESCAPED.sub("", text)):
+            raise _LostError
         parts.append(Part("text", unescape_bare(text), start, end, False))
         bare.append(text)
 
@@ -541,6 +568,8 @@ def _background(node: Node) -> bool:
     at: Node | None = node
     while at is not None:
         following = at.next_sibling
+        while following is not None and following.type in _REDIRECTS:
+            following = following.next_sibling
         if following is not None:
             return following.type == "&"
         at = (
