@@ -17,6 +17,7 @@ from analyzer.filesystem import ancestors, join, name_of, parent_of
 from analyzer.resolvers import node_source as source
 from analyzer.resolvers.interface import Finding, View
 from analyzer.resolvers.node_modules import BUILTIN, SUFFIXES, Modules, split_name
+from analyzer.resolvers.shebang import SHEBANG
 
 _INTERPRETERS = frozenset(("node", "nodejs", "bun"))
 _SCRIPT = (".js", ".mjs", ".cjs", ".jsx")
@@ -167,18 +168,19 @@ class Node:
     def _files(self, view: View, modules: Modules, paths: Sequence[str]) -> Iterator[Finding]:
         scripts: list[str] = []
         typed: list[str] = []
+        programs = _programs(view, paths)
         for path in paths:
             entry = view.fs.get(path)
             if entry is None or entry.kind != "file":
                 continue
             name = name_of(path)
             ours = path.endswith((*_SCRIPT, *_TYPED, ".node")) or name == "package.json"
-            if not ours and not (entry.executable and "." not in name and entry.size < 1 << 16):
+            if not ours and path not in programs:
                 continue
             owner = modules.owner(path)
             if owner is not None and ours:
                 yield from self._package(view, modules, owner, path)
-            if owner is not None and "/node_modules/" in f"{owner}/":
+            if owner is not None and modules.library(owner):
                 continue
             if entry.size <= _SIZE and path.endswith(_TYPED):
                 typed.append(path)
@@ -304,7 +306,7 @@ class Node:
             self._packages.add(real)
             facts = modules.package(real)
             manifest = join(real, "package.json")
-            if "/node_modules/" in f"{place}/" or place.startswith("/usr/share/nodejs/"):
+            if modules.library(place):
                 files = list(modules.contents(real))
                 reason = f"part of the package {facts.get('name') or name_of(place)}"
                 yield from (Evidence(path, "imported", origin, reason) for path in files)
@@ -370,6 +372,21 @@ class Node:
             )
             self._development[project] = frozenset(marked)
         return place[len(project) + 1 :] in self._development[project]
+
+
+def _programs(view: View, paths: Sequence[str]) -> set[str]:
+    """Commands whose `#!` line has Node run them, whatever their name."""
+    heads = []
+    for path in paths:
+        entry = view.fs.get(path)
+        if entry is not None and entry.executable and entry.size <= _SIZE and "." not in name_of(path):
+            heads.append(path)
+    found = view.facts.get_many(SHEBANG, heads)
+    return {
+        path
+        for path in heads
+        if any(name_of(word) in _INTERPRETERS for word in " ".join(found[path] or ()).split())
+    }
 
 
 _WITH_VALUE = frozenset("-r --require --import --loader --experimental-loader -C --conditions".split())

@@ -7,6 +7,7 @@ from typing import Literal
 
 from analyzer.resolvers.elf import Elf
 from analyzer.resolvers.interface import Resolver
+from analyzer.resolvers.java import Java
 from analyzer.resolvers.libraries import Libraries
 from analyzer.resolvers.literals import Literals
 from analyzer.resolvers.node import Node
@@ -27,6 +28,7 @@ RESOLVERS: tuple[tuple[Callable[[], Resolver], Coverage], ...] = (
     (Elf, "traced"),
     (Python, "balanced"),
     (Node, "balanced"),
+    (Java, "balanced"),
     (Libraries, "traced"),
     (Interpreters, "traced"),
     (System, "traced"),
