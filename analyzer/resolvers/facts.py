@@ -8,6 +8,7 @@ answers.
 from __future__ import annotations
 
 import hashlib
+import json
 import multiprocessing
 import os
 import sqlite3
@@ -43,6 +44,22 @@ def key_of(extractor: Extractor) -> str:
     return f"{extractor.name}/{extractor.version}"
 
 
+# MessagePack has no value that begins so: behind it stands JSON.
+_JSON = b"\xc1"
+
+
+def _packed(value: Any) -> bytes:
+    try:
+        return msgspec.msgpack.encode(value)
+    except UnicodeEncodeError:
+        # A name that is not UTF-8: JSON escapes it.
+        return _JSON + json.dumps(value).encode()
+
+
+def _unpacked(data: bytes) -> Any:
+    return json.loads(data[1:]) if data.startswith(_JSON) else msgspec.msgpack.decode(data)
+
+
 class Cache:
     """Facts on disk. `place` is where bytes lie (layer digest, offset, length), so that a known layer's files
     need not be read again; `digest` is what they are, so that the same file in another layer is known too.
@@ -68,7 +85,7 @@ class Cache:
                 f" WHERE extractor = ? AND place IN ({marks})",
                 (extractor, *chunk),
             )
-            found.update((place, msgspec.msgpack.decode(value)) for place, value in rows)
+            found.update((place, _unpacked(value)) for place, value in rows)
         return found
 
     def by_digest(self, extractor: str, digest: bytes) -> tuple[bool, Any]:
@@ -76,7 +93,7 @@ class Cache:
         row = self._database.execute(
             "SELECT value FROM facts WHERE extractor = ? AND digest = ?", (extractor, digest)
         ).fetchone()
-        return (False, None) if row is None else (True, msgspec.msgpack.decode(row[0]))
+        return (False, None) if row is None else (True, _unpacked(row[0]))
 
     def store(self, extractor: str, rows: Iterable[tuple[str, bytes, Any]]) -> None:
         """Rows of place, digest and facts."""
@@ -85,7 +102,7 @@ class Cache:
         self._database.executemany("INSERT OR REPLACE INTO seen VALUES (?, ?)", [row[:2] for row in rows])
         self._database.executemany(
             "INSERT OR REPLACE INTO facts VALUES (?, ?, ?)",
-            [(extractor, digest, msgspec.msgpack.encode(value)) for _, digest, value in rows],
+            [(extractor, digest, _packed(value)) for _, digest, value in rows],
         )
         self._database.execute("COMMIT")
 
