@@ -84,11 +84,13 @@ def as_resolved(tools: Tools) -> Tools:
 
 
 def for_verification(fs: Filesystem, assembly: Assembly, image: str) -> str:
-    """A Dockerfile whose author part is the built image, by a name that a FROM line takes.
+    """A Dockerfile that takes everything from the built image, by a name that a mount takes.
 
-    What was built is not built again, so nothing can differ from what was traced.
+    What was built is not built again, so nothing can differ from what was traced; and the image is no stage,
+    so that an ONBUILD of its own does not fire.
     """
     tools = as_resolved(assembly.tools) if assembly.tools else None
-    text = block_text(fs, replace(assembly, tools=tools))
-    escape = f"# escape={assembly.naming.escape}\n" if assembly.naming.escape != "\\" else ""
-    return f"{escape}FROM {image} AS {assembly.naming.stage}\n\n{text}"
+    naming = replace(assembly.naming, stage=image)
+    text = block_text(fs, replace(assembly, tools=tools, naming=naming))
+    escape = f"# escape={naming.escape}\n" if naming.escape != "\\" else ""
+    return f"{escape}{text}"

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,10 +14,10 @@ import pytest
 from analyzer.engines.docker import DockerEngine
 from tests.e2e import wholefs
 from tests.e2e.behaving import answers, behaviours
+from tests.e2e.command import ROOT, build, configuration, remove_images, scratchify
 
 pytestmark = pytest.mark.engine
 
-ROOT = Path(__file__).parents[2]
 FIXTURES = ROOT / "fixtures"
 # Megabytes (10^6 bytes of files) that the slim image may have.
 LARGEST = {"flask": 60, "static": 12, "nginx": 16, "shelltool": 20}
@@ -34,20 +32,6 @@ class Case:
     document: dict[str, Any]
     original: str
     slim: str
-
-
-def scratchify(*argv: str, engine: bool = True, **options: Any) -> subprocess.CompletedProcess[str]:
-    """The real command."""
-    environment = dict(os.environ, PYTHONPATH=str(ROOT), NO_COLOR="1")
-    if not engine:
-        environment["DOCKER_HOST"] = "unix:///nowhere/docker.sock"
-    return subprocess.run(
-        [sys.executable, "-m", "scratchify", *argv],
-        env=environment,
-        capture_output=True,
-        text=True,
-        **options,
-    )
 
 
 @pytest.fixture(scope="module", params=sorted(LARGEST))
@@ -73,15 +57,8 @@ def case(
     assert done.returncode == 0, done.stderr
     author = folder.parent / "author.Dockerfile"
     author.write_bytes((folder / "Dockerfile").read_bytes())
-    subprocess.run(
-        [engine.binary, "build", "--network=host", "--tag", original, "--file", author, folder],
-        env=dict(os.environ, DOCKER_BUILDKIT="1"),
-        capture_output=True,
-        check=True,
-    )
-    request.addfinalizer(
-        lambda: subprocess.run([engine.binary, "rmi", "--force", slim, original], capture_output=True)
-    )
+    build(engine, folder, original, "--network=host", dockerfile=author)
+    request.addfinalizer(lambda: remove_images(engine, slim, original))
     return Case(name, folder, json.loads(done.stdout), original, slim)
 
 
@@ -105,16 +82,7 @@ def test_every_path_is_the_originals(case: Case, engine: DockerEngine, tmp_path:
 
 
 def test_the_configuration_is_the_originals(case: Case, engine: DockerEngine) -> None:
-    def config(image: str) -> dict[str, Any]:
-        document = engine.inspect(image)
-        assert document is not None
-        found = document["Config"]
-        names = "Env User WorkingDir Entrypoint Cmd ExposedPorts Volumes Labels Healthcheck StopSignal"
-        names += " Shell OnBuild"
-        absent = (None, "", "/", [], {})
-        return {name: value for name in names.split() if (value := found.get(name)) not in absent}
-
-    assert config(case.slim) == config(case.original)
+    assert configuration(engine, case.slim) == configuration(engine, case.original)
 
 
 def test_the_author_s_part_is_untouched_and_strip_gives_it_back(case: Case) -> None:
