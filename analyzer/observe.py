@@ -1,60 +1,23 @@
-"""One watched run of one image: started under the tracer, probed, stopped, and what came of it."""
+"""What runs of an image show: of the original, and of another image compared with it."""
 
 from __future__ import annotations
 
-import tempfile
-import threading
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
-from pathlib import Path
-from typing import Any
 
-from analyzer.asking import NeverReadyError, answer_of, ask
 from analyzer.comparison import differences, stable
-from analyzer.engines.interface import ContainerRequest, Engine
+from analyzer.engines.interface import Engine
 from analyzer.errors import ScratchifyError
-from analyzer.filesystem import Filesystem, join
-from analyzer.image import ImageConfig
-from analyzer.probes import PortProbe, Probe, RunProbe, StartProbe, default_probes, ports_of, recorded
-from analyzer.process import Completed
+from analyzer.probes import PortProbe, Probe, RunProbe, StartProbe, default_probes, recorded
 from analyzer.recording import Access, Answer, Outcome, Program
 from analyzer.redaction import secrets_among
-from analyzer.signals import is_deaf
-from analyzer.tracers.interface import Traced, Tracer
+from analyzer.rounds import Round, RunSettings, Subject, ran_with_rights, run_rounds
+from analyzer.tracers.interface import Tracer
 
-# The engine's own patience before it kills.
-_STOP = 10.0
-_LOG_LINES = 20
-_FAILED = -1
-# Runs that may be added where a slim image's answers differ in their contents alone.
+__all__ = ["Difference", "Observation", "RunSettings", "Subject", "observe"]
+
+# How often more is looked where an image's answers differ in their contents alone.
 _MORE_LOOKS = 2
-# What engines set where the image has no PATH (moby's system.DefaultPathEnvUnix).
-_DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_MAIN_LOG = "main"
-
-
-@dataclass(frozen=True, slots=True)
-class RunSettings:
-    """How containers are run. `options` go to the engine as they are; `timeout` in seconds, for what a probe
-    waits for and for a `run` to end."""
-
-    options: tuple[str, ...] = ()
-    timeout: float = 60.0
-    # With the tracer's filter, programs lose the rights of setuid bits and file capabilities.
-    keep_rights: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """The image to run and what is known of it."""
-
-    image: str
-    config: ImageConfig
-    fs: Filesystem
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,107 +47,6 @@ class Observation:
     waited: float = 0.0  # seconds, the longest that a probe took
 
 
-@dataclass(slots=True)
-class _Round:
-    """Every probe asked once, in fresh containers. `failure` is why it was cut short."""
-
-    asked: dict[int, tuple[Probe, Answer]] = field(default_factory=dict)  # by the probe's place
-    traced: list[Traced] = field(default_factory=list)
-    failure: ScratchifyError | None = None
-    ended: bool = False  # the main container ended by itself
-    exit_code: int | None = None
-    log: str = ""
-    waited: float = 0.0
-
-
-@dataclass(slots=True)
-class _Stage:
-    """What all containers of an observation share."""
-
-    engine: Engine
-    tracer: Tracer
-    subject: Subject
-    settings: RunSettings
-    payload: Path
-    given_up: threading.Event = field(default_factory=threading.Event)
-    containers: set[str] = field(default_factory=set)
-
-    def watched(self, command: Sequence[str], label: str) -> list[str]:
-        variables = dict(self.subject.config.env)
-        program = _found(self.subject, command[0])
-        return self.tracer.wrap(command, program, label, variables, keep_rights=self.settings.keep_rights)
-
-    def give_up(self) -> None:
-        """End every run of this observation: their containers end, and what waits for them sees it."""
-        self.given_up.set()
-        for container in list(self.containers):
-            with suppress(ScratchifyError):  # its own run may be removing it at this moment
-                self.engine.stop(container, 0)
-
-    @contextmanager
-    def container(self, command: Sequence[str], ports: Sequence[int] = ()) -> Iterator[str]:
-        """A container that will run a command watched, created and equipped; removed at the end."""
-        watched = self.watched(command, _MAIN_LOG)
-        request = ContainerRequest(
-            image=self.subject.image,
-            entrypoint=watched[:1],
-            command=watched[1:],
-            publish=tuple(f"127.0.0.1::{port}/tcp" for port in ports),
-            capabilities=self.tracer.capabilities,
-            environment=self.tracer.environment(dict(self.subject.config.env)),
-            healthcheck=False,
-            options=self.settings.options,
-        )
-        name = self.engine.create(request)
-        self.containers.add(name)
-        try:
-            self.engine.copy_in(name, self.payload)
-            if self.given_up.is_set():
-                raise ScratchifyError("the run was given up")
-            yield name
-        finally:
-            self.containers.discard(name)
-            self.engine.remove(name)
-
-
-@dataclass(slots=True)
-class _Main:
-    """The image's own command at work, as probes see it (asking.Container)."""
-
-    stage: _Stage
-    name: str
-    wanted: Sequence[int]
-    _ports: dict[int, int] = field(default_factory=dict)
-    _commands: int = 0
-
-    def published(self) -> Mapping[int, int]:
-        """Ports of the container to the host's. On the host's network they are the same ones."""
-        if _on_host_network(self.stage.settings.options):
-            return {port: port for port in self.wanted}
-        if not self._ports:
-            ports = self.stage.engine.ports(self.name)
-            self._ports = {int(port.partition("/")[0]): host for port, host in ports.items()}
-        return self._ports
-
-    def port(self, number: int) -> int:
-        """0, where nobody can listen, for a port that is not published: the container has just ended."""
-        return self.published().get(number, 0)
-
-    def execute(self, command: Sequence[str], timeout: float) -> Completed:
-        self._commands += 1
-        watched = self.stage.watched(command, f"exec-{self._commands}")
-        return self.stage.engine.exec(self.name, watched, timeout=timeout)
-
-    def ended(self) -> str:
-        if self.stage.given_up.is_set():
-            raise ScratchifyError("the run was given up")
-        state = self.stage.engine.state(self.name)
-        if state.get("Running") or state.get("Status") in ("created", "restarting"):
-            return ""
-        memory = ", out of memory," if state.get("OOMKilled") else ""
-        return f"the container ended with exit code {state.get('ExitCode')}{memory}"
-
-
 def observe(
     engine: Engine,
     tracer: Tracer,
@@ -193,203 +55,91 @@ def observe(
     settings: RunSettings,
     *,
     expected: Sequence[Outcome] | None = None,
+    original: Subject | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Observation:
-    """Run an image watched and probe it.
+    """Run an image watched and probe it. Containers are removed on every way out.
 
     Without `expected` this is the original: it is run twice, every probe asked once in each run; one that
-    fails raises ScratchifyError, and with no probes the default ones are made. With `expected`, the outcomes
-    on the original, the image is run once, asked these probes (none: those of the outcomes), and what differs
-    is in `differences`, seen again where only contents differ; a container that does not get ready is a
-    difference too, not an error. Containers are removed on every way out.
+    fails raises ScratchifyError, and with no probes the default ones are made.
+
+    With `expected`, the outcomes on the original, the image is run once, asked these probes (none: those of
+    the outcomes), and what differs is in `differences`; a container that does not get ready is a difference
+    too, not an error. Where only contents differ it is run again, and so is the `original` when it is given:
+    what seldom varies (a process number, the minute) may have been the same in both its runs.
     """
-    times = 2 if expected is None else 1
-    chosen = list(probes) or (default_probes(subject.config) if expected is None else recorded(expected))
-    rounds = _rounds(engine, tracer, subject, chosen, settings, times)
-    if not settings.keep_rights and _ran_with_rights(rounds, subject.fs):
-        say("the run used a program with rights of its own: once more, so that it keeps them")
-        settings = replace(settings, keep_rights=True)
-        rounds = _rounds(engine, tracer, subject, chosen, settings, times)
-    if not probes and expected is None and all(done.ended and done.exit_code == 0 for done in rounds):
+    run = _Runner(engine, tracer, settings, say)
+    if expected is not None:
+        return _compared(run, subject, list(probes) or recorded(expected), expected, original)
+    chosen = list(probes) or default_probes(subject.config)
+    rounds = run(subject, chosen, 2)
+    if not probes and all(done.ended and done.exit_code == 0 for done in rounds):
         # A command that ends by itself is a tool: what it does is its answer.
         chosen = [RunProbe("run")]
-        rounds = _rounds(engine, tracer, subject, chosen, settings, times)
-    if expected is None:
-        outcomes = _original_outcomes(rounds)
-        return _observation(rounds, settings, outcomes, [])
+        rounds = run(subject, chosen, 2)
+    return _observation(rounds, run.settings, _original_outcomes(rounds), [])
+
+
+@dataclass(slots=True)
+class _Runner:
+    """Runs rounds, and from the first program with rights of its own on in the way that keeps them."""
+
+    engine: Engine
+    tracer: Tracer
+    settings: RunSettings
+    say: Callable[[str], None]
+
+    def __call__(self, subject: Subject, probes: Sequence[Probe], times: int) -> list[Round]:
+        rounds = run_rounds(self.engine, self.tracer, subject, probes, self.settings, times)
+        if self.settings.keep_rights or not ran_with_rights(rounds, subject.fs):
+            return rounds
+        self.say("the run used a program with rights of its own: once more, so that it keeps them")
+        self.settings = replace(self.settings, keep_rights=True)
+        return run_rounds(self.engine, self.tracer, subject, probes, self.settings, times)
+
+
+def _compared(
+    run: _Runner,
+    subject: Subject,
+    probes: Sequence[Probe],
+    expected: Sequence[Outcome],
+    original: Subject | None,
+) -> Observation:
+    """The image's answers against the original's."""
     secrets = secrets_among(subject.config.env)
-    differing = _differences(chosen, rounds[0], expected, secrets)
+    rounds = run(subject, probes, 1)
+    differing = _differences(probes, rounds[0], expected, secrets)
     for _ in range(_MORE_LOOKS):
         if not differing or not _answered(rounds[-1], expected):
             break
-        # What seldom varies, a process number say, may have been the same twice on the original.
-        rounds += _rounds(engine, tracer, subject, chosen, settings, 1)
-        again = {each.probe for each in _differences(chosen, rounds[-1], expected, secrets)}
+        if original is not None:
+            expected = _refined(expected, run(original, probes, 1)[0])
+        rounds += run(subject, probes, 1)
+        again = {each.probe for each in _differences(probes, rounds[-1], expected, secrets)}
         differing = [each for each in differing if each.probe in again]
-    outcomes = [Outcome(asked.text, answer) for asked, answer in _in_order(rounds[0])]
-    return _observation(rounds, settings, outcomes, differing)
+    outcomes = [Outcome(probe.text, answer) for probe, answer in rounds[0].answers]
+    return _observation(rounds, run.settings, outcomes, differing)
 
 
-def _rounds(
-    engine: Engine,
-    tracer: Tracer,
-    subject: Subject,
-    probes: Sequence[Probe],
-    settings: RunSettings,
-    times: int,
-) -> list[_Round]:
-    """The rounds, side by side unless options of the user's may tie them to one place (a port, a volume)."""
-    with tempfile.TemporaryDirectory(prefix="scratchify-") as folder:
-        payload = tracer.payload(Path(folder), keep_rights=settings.keep_rights)
-        stage = _Stage(engine, tracer, subject, settings, payload)
-        if times == 1 or settings.options:
-            return [_round(stage, probes) for _ in range(times)]
-        with ThreadPoolExecutor(times) as pool:
-            waiting = [pool.submit(_round, stage, probes) for _ in range(times)]
-            try:
-                return [future.result() for future in waiting]
-            except BaseException:
-                stage.give_up()
-                raise
+def _refined(expected: Sequence[Outcome], done: Round) -> list[Outcome]:
+    """The outcomes without what a further run of the original answered differently."""
+    refined = list(expected)
+    for place, (_, answer) in done.asked.items():
+        common = stable(expected[place].answer, answer)
+        if common.passed:
+            refined[place] = replace(expected[place], answer=common)
+    return refined
 
 
-def _round(stage: _Stage, probes: Sequence[Probe]) -> _Round:
-    """One round; what goes wrong in it is kept as its failure."""
-    done = _Round()
-    try:
-        inside = {place: probe for place, probe in enumerate(probes) if not isinstance(probe, RunProbe)}
-        if inside:
-            _ask_inside(stage, inside, done)
-        for place, probe in enumerate(probes):
-            if isinstance(probe, RunProbe):
-                begun = time.monotonic()
-                done.asked[place] = (probe, _ask_run(stage, probe, done))
-                done.waited = max(done.waited, time.monotonic() - begun)
-    except ScratchifyError as error:
-        done.failure = error
-    return done
-
-
-def _ask_inside(stage: _Stage, probes: Mapping[int, Probe], done: _Round) -> None:
-    """Start the image's own command and ask the probes that want it running."""
-    engine = stage.engine
-    exposed = {int(port.partition("/")[0]) for port in stage.subject.config.exposed if "/udp" not in port}
-    ports = sorted(exposed | set(ports_of(probes.values())))
-    with stage.container(_command(stage.subject.config, ()), ports) as name:
-        main = _Main(stage, name, ports)
-        engine.start(name)
-        for place, probe in probes.items():
-            begun = time.monotonic()
-            try:
-                done.asked[place] = ask(probe, main, stage.settings.timeout)
-            except NeverReadyError as error:
-                done.asked[place] = (probe, Answer(passed=False, status=_FAILED, error=error.message))
-                break
-            finally:
-                done.waited = max(done.waited, time.monotonic() - begun)
-        done.ended = bool(main.ended())
-        engine.stop(name, _patience(engine.state(name), name, stage.subject.config.stop_signal))
-        done.exit_code = engine.state(name).get("ExitCode")
-        done.log = _end_of_log(*engine.logs(name))
-        done.traced.append(_collect(stage, name, done.log))
-
-
-def _on_host_network(options: Sequence[str]) -> bool:
-    """Whether the user's options put the container on the host's network (docker run: --network, --net)."""
-    words = [word for option in options for word in option.replace("=", " ").split()]
-    return any(pair in (("--network", "host"), ("--net", "host")) for pair in pairwise(words))
-
-
-def _patience(state: Mapping[str, Any], container: str, stop_signal: str) -> float:
-    """Seconds to wait for the stop signal to work: none where it is sure to have no effect."""
-    return 0 if is_deaf(int(state.get("Pid") or 0), stop_signal or "SIGTERM", container) else _STOP
-
-
-def _ask_run(stage: _Stage, probe: RunProbe, done: _Round) -> Answer:
-    """A container of its own that runs to its end."""
-    engine = stage.engine
-    with stage.container(_command(stage.subject.config, probe.arguments)) as name:
-        engine.start(name)
-        try:
-            code = engine.wait(name, stage.settings.timeout)
-        except ScratchifyError as error:
-            return Answer(passed=False, status=_FAILED, error=error.message)
-        stdout, stderr = engine.logs(name)
-        done.traced.append(_collect(stage, name, _end_of_log(stdout, stderr)))
-        return answer_of(Completed((), code, stdout, stderr))
-
-
-def _command(config: ImageConfig, arguments: Sequence[str]) -> list[str]:
-    """Entrypoint and arguments, the image's own command in their place where there are none."""
-    words = [*(config.entrypoint or ()), *(arguments or config.cmd or ())]
-    if not words:
-        raise ScratchifyError(
-            "the image has neither entrypoint nor command: there is nothing to run",
-            hint="give it a CMD, or probe it with `run COMMAND…`",
-        )
-    return words
-
-
-def _found(subject: Subject, name: str) -> str:
-    """Where the engine finds a program: by its path, or in the first directory of PATH that has it.
-
-    As runc does with Go's exec.LookPath; the name itself where the image has no such program.
-    """
-    if "/" in name:
-        return name
-    workdir = subject.config.workdir or "/"
-    for directory in subject.config.variable("PATH", _DEFAULT_PATH).split(":"):
-        path = join(join(workdir, directory or "."), name)
-        entry = subject.fs.lookup(path)
-        if entry is not None and entry.executable:
-            return path
-    return name
-
-
-def _collect(stage: _Stage, container: str, log: str) -> Traced:
-    """What the tracer saw in a container that has ended."""
-    refused = stage.tracer.refusal(log)
-    if refused:
-        raise ScratchifyError(
-            f"the container may not be traced: {refused}",
-            hint="allow it with --run-opt=--security-opt=seccomp=unconfined; on the engine's machine"
-            " kernel.yama.ptrace_scope must be under 3",
-        )
-    with tempfile.TemporaryDirectory(prefix="scratchify-") as folder:
-        archive = Path(folder) / "logs.tar"
-        stage.engine.copy_out(container, stage.tracer.logs, archive)
-        workdir = stage.subject.config.workdir or "/"
-        try:
-            return stage.tracer.collect(archive, workdir, stage.subject.fs)
-        except ScratchifyError as error:
-            raise ScratchifyError(error.message, hint=error.hint, detail=log) from error
-
-
-def _end_of_log(stdout: bytes, stderr: bytes) -> str:
-    lines = (stdout + stderr).decode("utf-8", "replace").splitlines()
-    return "\n".join(lines[-_LOG_LINES:])
-
-
-def _ran_with_rights(rounds: Sequence[_Round], fs: Filesystem) -> bool:
-    """Whether a setuid, setgid or file-capability program of the image was run."""
-    paths = {program.path for done in rounds for traced in done.traced for program in traced.programs}
-    entries = (fs.lookup(path) for path in paths)
-    return any(entry is not None and entry.special for entry in entries)
-
-
-def _in_order(done: _Round) -> list[tuple[Probe, Answer]]:
-    return [done.asked[place] for place in sorted(done.asked)]
-
-
-def _original_outcomes(rounds: Sequence[_Round]) -> list[Outcome]:
+def _original_outcomes(rounds: Sequence[Round]) -> list[Outcome]:
     """The stable part of the answers. Raises ScratchifyError where a probe failed, or all of a round did."""
     for done in rounds:
-        for probe, answer in _in_order(done):
+        for probe, answer in done.answers:
             if not answer.passed:
                 raise _probe_failed(probe, answer, done.log)
         if done.failure:
             raise done.failure
-    first, *others = (_in_order(done) for done in rounds)
+    first, *others = (done.answers for done in rounds)
     outcomes = []
     for place, (probe, answer) in enumerate(first):
         for other in others:
@@ -413,7 +163,7 @@ def _probe_failed(probe: Probe, answer: Answer, log: str) -> ScratchifyError:
 
 
 def _differences(
-    probes: Sequence[Probe], done: _Round, expected: Sequence[Outcome], secrets: Mapping[str, str]
+    probes: Sequence[Probe], done: Round, expected: Sequence[Outcome], secrets: Mapping[str, str]
 ) -> list[Difference]:
     found = []
     for place, (probe, outcome) in enumerate(zip(probes, expected, strict=True)):
@@ -426,7 +176,7 @@ def _differences(
     return found
 
 
-def _answered(done: _Round, expected: Sequence[Outcome]) -> bool:
+def _answered(done: Round, expected: Sequence[Outcome]) -> bool:
     """Whether every probe got an answer with the original's status: at most contents differ."""
     return all(
         place in done.asked
@@ -437,13 +187,13 @@ def _answered(done: _Round, expected: Sequence[Outcome]) -> bool:
 
 
 def _observation(
-    rounds: Sequence[_Round],
+    rounds: Sequence[Round],
     settings: RunSettings,
     outcomes: list[Outcome],
     differing: list[Difference],
 ) -> Observation:
     result = Observation(outcomes=outcomes, differences=differing, keep_rights=settings.keep_rights)
-    result.probes = [probe for probe, _ in _in_order(rounds[0])]
+    result.probes = [probe for probe, _ in rounds[0].answers]
     result.exit_code, result.log = rounds[0].exit_code, rounds[0].log
     for done in rounds:
         result.waited = max(result.waited, done.waited)

@@ -61,17 +61,27 @@ class Bench:
     def save(self, image: str, title: str) -> Image:
         return save(self.engine, image, self.work, self.progress, title)
 
-    def observe(self, image: Image, expected: Sequence[Outcome] | None = None) -> Observation:
-        """Run an image watched and probe it."""
+    def observe(
+        self,
+        image: Image,
+        expected: Sequence[Outcome] | None = None,
+        original: Image | None = None,
+    ) -> Observation:
+        """Run an image watched and probe it; the original once more where only contents differ from its."""
         return observe(
             self.engine,
             self.tracer,
-            Subject(image.id, image.facts.config, image.fs),
+            _subject(image),
             self.request.probes,
             RunSettings(self.request.run_options, self.request.timeout),
             expected=expected,
+            original=_subject(original) if original else None,
             say=self.progress.say,
         )
+
+
+def _subject(image: Image) -> Subject:
+    return Subject(image.id, image.facts.config, image.fs)
 
 
 def settle(bench: Bench, planner: Planner) -> Settled:
@@ -134,7 +144,7 @@ def judge(bench: Bench, planner: Planner, kept: KeepSet, slim: Image) -> Verdict
         config = compare_config(original.facts.config, slim.facts.config)
         unlisted = lost_listings(original.fs, kept.evidence, before, kept.answers)
     with bench.progress.step("verify", "Running the slim image under the same probes"):
-        seen = bench.observe(slim, planner.recording.outcomes)
+        seen = bench.observe(slim, planner.recording.outcomes, original)
     missed = surprises(original.fs, slim.fs, before, LookUps.of(seen.accesses))
     return Verdict(tuple(seen.differences), tuple(subset), tuple(config), tuple(missed), tuple(unlisted))
 

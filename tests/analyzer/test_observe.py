@@ -316,6 +316,14 @@ def test_contents_that_differ_are_looked_at_again(stdout: list[bytes], runs: int
     assert bool(observation.differences) is differs
 
 
+def test_what_the_original_answers_differently_now_is_left_out() -> None:
+    engine = MemoryEngine(stdout=[b"12:01\n"])
+    original = Subject("sha256:0", CONFIG, TREE)
+    observation = seen(engine, "run x", expected=EXPECTED[1:], original=original)
+    assert [request.image for request in engine.created] == ["sha256:1", "sha256:0", "sha256:1"]
+    assert not observation.differences
+
+
 def test_another_end_is_not_looked_at_again() -> None:
     engine = MemoryEngine(code=1)
     assert seen(engine, "run x", expected=EXPECTED[1:]).differences
