@@ -138,6 +138,7 @@ def seen(
     tracer: MemoryTracer | None = None,
     settings: RunSettings = ONE_BY_ONE,
     expected: Sequence[Outcome] | None = None,
+    original: Subject | None = None,
 ) -> Any:
     subject = Subject("sha256:1", config, TREE)
     try:
@@ -148,6 +149,7 @@ def seen(
             parse(probes),
             settings,
             expected=expected,
+            original=original,
         )
     finally:
         assert sorted(engine.removed) == sorted(f"c{number + 1}" for number in range(len(engine.created)))
