@@ -12,6 +12,7 @@ from analyzer.checks.pages import index, page
 from analyzer.checks.table import RULES
 
 FOLDER = Path(__file__).parents[1] / "docs" / "rules"
+BY_HAND = frozenset({"differences.md"})
 
 
 def pages() -> dict[str, str]:
@@ -24,7 +25,7 @@ def main() -> int:
     folder.mkdir(parents=True, exist_ok=True)
     wanted = pages()
     for path in folder.glob("*.md"):
-        if path.name not in wanted:
+        if path.name not in wanted and path.name not in BY_HAND:
             path.unlink()
     for name, text in wanted.items():
         (folder / name).write_text(text, encoding="utf-8")

@@ -12,7 +12,7 @@ from analyzer.checks.body import Body
 from analyzer.checks.final_image import base, called, chain, runs, runs_a_program, url
 from analyzer.checks.interface import Example, Finding, Rule
 from analyzer.checks.packages import cached, clause, removed
-from analyzer.checks.shell_edits import append_command, fix
+from analyzer.checks.shell_edits import always_runs, append_command, fix
 from analyzer.checks.subject import Subject
 from analyzer.dockerfile.instructions import Run
 from analyzer.shell.installs import ManagerCall, Package
@@ -220,7 +220,7 @@ def _caches(subject: Subject) -> Iterator[Finding]:
                 continue
             message = f"`{call.program}` leaves its cache in the layer ({cache.folders[0]})"
             mended = None
-            if cache.clean and not call.through:
+            if cache.clean and not call.through and always_runs(call):
                 edit = append_command(subject.dockerfile, body, cache.clean)
                 mended = fix(f"run `{cache.clean}` in the same layer", edit)
             yield Finding(CACHES.name, message, body.span(call.start, call.end), mended)

@@ -176,14 +176,23 @@ def _removed(body: Body, update: ManagerCall) -> bool:
 def _lists_fix(subject: Subject, run: Run, body: Body, update: ManagerCall) -> Fix | None:
     if update.through or any(block.kind == "function" for block in update.command.where):
         return None
+    later = [text for other, text in subject.runs if other.node.start_line > run.node.start_line]
+    if any(any(_apt(text, "install")) and not any(_apt(text, "update")) for text in later):
+        # That install fetches no lists of its own: it lives on these.
+        return None
     edit = append_command(subject.dockerfile, body, f"rm -rf {LISTS}/*")
-    # A later install that fetches no lists of its own lives on these.
-    safe = not any(
-        any(_apt(later, "install")) and not any(_apt(later, "update"))
-        for other, later in subject.runs
-        if other.node.start_line > run.node.start_line
-    )
+    safe = not any(_runs_script(text) for text in later)
     return fix("remove the package lists in the same layer", edit, safe=safe)
+
+
+def _runs_script(body: Body) -> bool:
+    """Does a RUN call what is not written here, and so may install packages?"""
+    return body.script.fault is not None or any(
+        call.words[0].value is None
+        or "/" in (call.words[0].value or "")
+        or call.name in ("sh", "bash", "source", ".", "eval", "make")
+        for call in body.calls
+    )
 
 
 PACKAGE_LISTS = Rule(

@@ -10,7 +10,7 @@ from analyzer.checks import hadolint
 from analyzer.checks.body import Body
 from analyzer.checks.interface import Example, Finding, Rule
 from analyzer.checks.packages import cached, calls_of, clause, removed, unpinned
-from analyzer.checks.shell_edits import append_command, fix, insert_after
+from analyzer.checks.shell_edits import always_runs, append_command, fix, insert_after
 from analyzer.checks.subject import Subject
 from analyzer.dockerfile.instructions import Run
 from analyzer.shell import Word
@@ -253,7 +253,7 @@ def _yarn_cache(subject: Subject) -> Iterator[Finding]:
         ) or removed(body, call.command.start, "/usr/local/share/.cache/yarn", "/root/.cache/yarn"):
             continue
         mended = None
-        if not call.through:
+        if not call.through and always_runs(call):
             edit = append_command(subject.dockerfile, body, "yarn cache clean")
             mended = fix("empty yarn's cache in the same layer", edit)
         message = "`yarn install` leaves its cache in the layer; end the RUN with `yarn cache clean`"

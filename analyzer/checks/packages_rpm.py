@@ -10,7 +10,7 @@ from analyzer.checks import hadolint
 from analyzer.checks.body import Body
 from analyzer.checks.interface import Check, Example, Finding, Rule
 from analyzer.checks.packages import cached, calls_of, clause, removed, unpinned
-from analyzer.checks.shell_edits import append_command, fix, insert_after
+from analyzer.checks.shell_edits import always_runs, append_command, fix, insert_after
 from analyzer.checks.subject import Subject
 from analyzer.shell.installs import ManagerCall, Package
 
@@ -91,7 +91,7 @@ def _cleans(manager: _Manager, name: str) -> Check:
                 continue
             command = f"{call.program} {manager.clean}"
             mended = None
-            if not call.through:
+            if not call.through and always_runs(call):
                 edit = append_command(subject.dockerfile, body, command)
                 mended = fix(f"run `{command}` in the same layer", edit)
             message = f"what `{call.program}` fetched stays in this layer: `{command}` is missing"

@@ -14,6 +14,9 @@ from analyzer.checks.interface import Edit, Fix
 from analyzer.dockerfile.nodes import Dockerfile
 from analyzer.dockerfile.source import Span
 from analyzer.shell import Word
+from analyzer.shell.calls import Call
+from analyzer.shell.installs import ManagerCall
+from analyzer.shell.model import CONDITIONAL
 
 _CLOSERS = re.compile(rb"(?:[\s;)}]|\b(?:fi|done|esac)\b)*")
 
@@ -81,6 +84,11 @@ def append_command(dockerfile: Dockerfile, body: Body, command: str) -> Edit | N
     written_line = source.line(line)
     indent = written_line[: len(written_line) - len(written_line.lstrip())]
     return Edit(Span(end, end), f" {dockerfile.escape}{dockerfile.newline}{indent}{joiner}{command}")
+
+
+def always_runs(call: Call | ManagerCall) -> bool:
+    """Is a command on no branch, in no loop and no function: does its program surely exist?"""
+    return not any(block.kind in CONDITIONAL for block in call.command.where)
 
 
 def _stops_at_failure(body: Body) -> bool:

@@ -101,6 +101,22 @@ FINDINGS = [
     ("npm: a repository's revision", "RUN npm install a/b#v1 'git+https://a.test/b#v2'", "DL3016", ""),
     ("npm: the value of an option", "RUN npm install --omit dev --cache /c -C /d", "DL3016", ""),
     ("gem: a version for all", "RUN gem install -N a -v 1", "DL3028", ""),
+    (
+        "apk: words of options",
+        "RUN apk add --no-cache --root /r -p /q --arch x --keys-dir k a=1",
+        "DL3018",
+        "",
+    ),
+    ("pip: a wheel of a pattern", "RUN pip install dist/*.whl file:///a", "DL3013", ""),
+    ("yum: groups and files", "RUN yum install -y @a /usr/bin/b ./c.rpm && yum clean all", "DL3033", ""),
+    ("yum: the word of an option", "RUN yum install -y --enablerepo a b-1 && yum clean all", "DL3033", ""),
+    ("zypper: the cache removed", "RUN zypper in -y a=1 && rm -rf /var/cache/zypp", "DL3036", ""),
+    (
+        "apt lists: a mount on the folder above",
+        "RUN --mount=type=cache,target=/var/lib/apt apt-get update",
+        "DL3009",
+        "",
+    ),
     ("go: sources of the context", "RUN go install ./... && go run main.go && go get", "DL3062", ""),
     ("go: latest is no version", "RUN go install example.org/a@latest", "DL3062", "DL3062:2"),
     ("go: the program's own arguments", "RUN go run example.org/a@v1 example.org", "DL3062", ""),
@@ -205,7 +221,19 @@ FIXES = [
         "RUN sh -c 'pip install a==1'",
         "RUN sh -c 'pip install --no-cache-dir a==1'",
     ),
+    (
+        "DL3009",
+        "a script may live on the lists",
+        "RUN apt-get update\nRUN /setup",
+        "RUN apt-get update\nRUN /setup",
+    ),
     ("DL3060", "yarn", "RUN yarn install", "RUN yarn install && yarn cache clean"),
+    (
+        "DL3060",
+        "on a branch: there may be no yarn",
+        "RUN if [ -f yarn.lock ]; then yarn install; fi",
+        "RUN if [ -f yarn.lock ]; then yarn install; fi",
+    ),
 ]
 
 
