@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from analyzer.dockerfile.environment import Environment, History
@@ -110,6 +110,7 @@ class Expanded:
     user: str
     lookups: tuple[Lookup, ...]
     undefined: frozenset[str]
+    fault: Problem | None = None
 
     @property
     def node(self) -> Instruction:
@@ -149,8 +150,9 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """A whole file: the ARGs before the first FROM, the stages in order, what BuildKit refuses while
-    expanding.
+    """A whole file: the ARGs before the first FROM, the stages in order, what cannot be expanded.
+
+    `problems` are those of all stages; BuildKit expands the stages that its target needs, and no other.
     """
 
     globals: tuple[Expanded, ...]
@@ -334,10 +336,12 @@ class _Evaluator:
         scope.lookups = []
         workdir, user = scope.config.workdir or "/", scope.config.user
         shell = scope.config.shell or DEFAULT_SHELL
+        fault: Problem | None = None
         try:
             result = apply(scope, command)
-        except _FaultError as fault:
-            self.problems.append(command.node.problem(fault.offset, fault.message))
+        except _FaultError as error:
+            fault = command.node.problem(error.offset, error.message)
+            self.problems.append(fault)
             result = _Result(command.node.values, command.node.flags)
         missing = {each.name for each in scope.lookups if not each.defined}
         return Expanded(
@@ -352,6 +356,7 @@ class _Evaluator:
             user=user,
             lookups=tuple(scope.lookups),
             undefined=frozenset(missing - scope.declared - NO_ENVIRONMENT),
+            fault=fault,
         )
 
     def _global_arg(self, scope: _Scope, command: Arg) -> _Result:
@@ -370,28 +375,18 @@ class _Evaluator:
         start = self._expand(self._global, command, _from)
         base = start.words[0]
         parent = self._by_name.get(base)
+        scope, onbuild = self._scope(base) if parent is None else self._child_scope(parent)
         platform = start.flag("platform") or (self.stages[parent].platform if parent is not None else "")
-        known = self.inputs.bases.get(base)
-        if parent is not None:
-            config = self.stages[parent].config
-            scope = _Scope(self.escape, self.stages[parent].environment, config)
-            scope.declared |= self._scopes[parent].declared
-            for name in sorted(self._scopes[parent].shadowed):
-                scope.set(name, config.env[name])
-            onbuild = config.onbuild
-            scope.known_base = known_base = self.stages[parent].known_base
-        else:
-            config = known or (ImageConfig(workdir="/") if base == "scratch" else ImageConfig())
-            scope = _Scope(self.escape, config.env, config)
-            onbuild = config.onbuild
-            known_base = known is not None or base == "scratch"
-            scope.known_base = known_base
-            if "PATH" not in config.env:
-                scope.config.env.set("PATH", DEFAULT_PATH)
-                scope.set("PATH", DEFAULT_PATH)
-        triggers = tuple(
-            self._expand(scope, each, self._apply) for text in onbuild for each in _trigger(text)
-        )
+        triggers: list[Expanded] = []
+        for text in onbuild:
+            try:
+                triggers.append(self._expand(scope, _trigger(text), self._apply))
+            except InstructionError as error:
+                fault = command.node.problem(
+                    command.base.start, error.message, f"from its base: ONBUILD {text}"
+                )
+                self.problems.append(fault)
+                start = replace(start, fault=start.fault or fault)
         instructions = tuple(self._expand(scope, each, self._apply) for each in commands)
         index = len(self.stages)
         self.stages.append(
@@ -400,10 +395,10 @@ class _Evaluator:
                 name=command.name,
                 base=base,
                 parent=parent,
-                known_base=known_base,
+                known_base=scope.known_base,
                 platform=platform,
                 start=start,
-                triggers=triggers,
+                triggers=tuple(triggers),
                 instructions=instructions,
                 environment=scope.history.now(),
                 config=scope.config.finish(),
@@ -412,6 +407,27 @@ class _Evaluator:
         self._scopes.append(scope)
         if command.name:
             self._by_name[command.name] = index
+
+    def _scope(self, base: str) -> tuple[_Scope, tuple[str, ...]]:
+        """The start of a stage on an image or on scratch, and the triggers that the image brings."""
+        known = self.inputs.bases.get(base)
+        config = known or (ImageConfig(workdir="/") if base == "scratch" else ImageConfig())
+        scope = _Scope(self.escape, config.env, config)
+        scope.known_base = known is not None or base == "scratch"
+        if "PATH" not in config.env:
+            scope.config.env.set("PATH", DEFAULT_PATH)
+            scope.set("PATH", DEFAULT_PATH)
+        return scope, config.onbuild
+
+    def _child_scope(self, parent: int) -> tuple[_Scope, tuple[str, ...]]:
+        """The start of a stage on another: its names, with its ENV values on top, and its triggers."""
+        config = self.stages[parent].config
+        scope = _Scope(self.escape, self.stages[parent].environment, config)
+        scope.declared |= self._scopes[parent].declared
+        for name in sorted(self._scopes[parent].shadowed):
+            scope.set(name, config.env[name])
+        scope.known_base = self.stages[parent].known_base
+        return scope, config.onbuild
 
     def _apply(self, scope: _Scope, command: Command) -> _Result:
         if isinstance(command, Arg):
@@ -438,21 +454,14 @@ class _Evaluator:
         return _Result(tuple(words), command.node.flags)
 
 
-def _trigger(text: str) -> tuple[Command, ...]:
-    """The instruction of an ONBUILD trigger, nothing where it is no good one."""
-    commands = [
-        type_checked
-        for node in parse(text.encode(), "ONBUILD").instructions
-        if (type_checked := _typed(node))
-    ]
-    return tuple(commands) if len(commands) == 1 else ()
-
-
-def _typed(node: Instruction) -> Command | None:
-    try:
-        return type_instruction(node) if node.valid else None
-    except InstructionError:
-        return None
+def _trigger(text: str) -> Command:
+    """The instruction of an ONBUILD trigger. Raises InstructionError as BuildKit does in the child stage."""
+    dockerfile = parse(text.encode(), "ONBUILD")
+    if dockerfile.problems:
+        raise InstructionError(dockerfile.problems[0].message, 0)
+    if len(dockerfile.instructions) != 1:
+        raise InstructionError("onbuild trigger should be a single expression", 0)
+    return type_instruction(dockerfile.instructions[0])
 
 
 def _unexpanded(_scope: _Scope, command: Command) -> _Result:
@@ -560,7 +569,8 @@ def _volume(scope: _Scope, command: Volume) -> _Result:
 
 def _expose(scope: _Scope, command: Expose) -> _Result:
     found: list[str] = []
-    for token in command.ports:
+    # BuildKit sorts them first, and so names the first of the sorted ones that is none.
+    for token in sorted(command.ports, key=lambda port: port.text):
         for word in scope.expansion(token).words:
             try:
                 found.extend(parse_ports(word))
