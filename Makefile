@@ -1,7 +1,7 @@
 # Each target is one line to a script or a tool; `make demo` and `make test` bring along what they need.
 PY := .venv/bin/python
 
-.PHONY: demo test unit e2e check corpus corpus-lint corpus-fix docs format venv clean
+.PHONY: demo test unit e2e check corpus bench corpus-lint corpus-fix docs format venv clean
 
 demo: .venv/.runtime  ## rewrite the Flask fixture, with an engine of our own if none answers
 	$(PY) scripts/engine.py scripts/demo.sh
@@ -19,6 +19,9 @@ check: .venv/.dev  ## format, lint, types, layers, dependencies
 
 corpus: .venv/.dev  ## our reading of a corpus beside moby's: make corpus CORPUS=DIR
 	$(PY) scripts/corpus.py $(CORPUS)
+
+bench: .venv/.dev  ## times of the Dockerfile front end: make bench CORPUS=DIR
+	$(PY) scripts/bench.py $(CORPUS)
 
 corpus-lint: .venv/.dev  ## our DL findings beside hadolint's: make corpus-lint CORPUS=DIR
 	$(PY) scripts/corpus_lint.py $(CORPUS)

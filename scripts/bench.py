@@ -2,8 +2,8 @@
 
 Prints how long one process takes to parse, type and expand every file of DIR/dockerfiles, a Dockerfile of 1 MB
 and one of 4 MB (linear: about four times), and `scratchify graph FILE --format json` from its start. Exit code 1
-where a limit is passed: 0.6 s, 2 s, six times, 0.4 s. Each figure is the best of three, so that a busy machine
-does not decide.
+where a limit is passed: 0.6 s, 2 s, six times, 0.4 s. Each figure is the best of three; in this process it is the
+processor's time, so that a busy machine does not decide.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ def large(size: int) -> bytes:
     return "".join(STAGE.format(n=n) for n in range(size // one + 1)).encode()
 
 
-def best(task: Callable[[], object]) -> float:
+def best(task: Callable[[], object], clock: Callable[[], float] = time.process_time) -> float:
     """Seconds of the fastest of three runs."""
     times = []
     for _ in range(3):
-        started = time.perf_counter()
+        started = clock()
         task()
-        times.append(time.perf_counter() - started)
+        times.append(clock() - started)
     return min(times)
 
 
@@ -76,7 +76,9 @@ def main() -> int:
         path = Path(folder) / "Dockerfile"
         path.write_text(STAGE.format(n=0))
         words = [sys.executable, "-m", "scratchify", "graph", str(path), "--format", "json"]
-        seconds = best(lambda: subprocess.run(words, check=True, stdout=subprocess.DEVNULL))
+        seconds = best(
+            lambda: subprocess.run(words, check=True, stdout=subprocess.DEVNULL), time.perf_counter
+        )
         good.append(report("scratchify graph FILE --format json", seconds, 0.4))
     return 0 if all(good) else 1
 
