@@ -133,11 +133,12 @@ def author_copies(table: StageTable, stage: int) -> tuple[AuthorCopy, ...]:
     """The COPY and ADD instructions of a stage and of those it is based on, in the order of their running."""
     found: list[AuthorCopy] = []
     for index in reversed(table.chain(stage)):
-        found.extend(_of_stage(table, index))
+        found.extend(stage_copies(table, index))
     return tuple(found)
 
 
-def _of_stage(table: StageTable, index: int) -> Iterator[AuthorCopy]:
+def stage_copies(table: StageTable, index: int) -> Iterator[AuthorCopy]:
+    """The COPY and ADD instructions of one stage, in the order of their running."""
     origins = {id(use.instruction): use.source for use in table.uses_of(index) if use.kind == "copy"}
     for instruction, trigger in ordered(table.stages[index]):
         command = instruction.command
@@ -191,7 +192,7 @@ def context_files(table: StageTable, stage: int, context: Context) -> tuple[str,
     """The files of the context that a build of a stage copies anywhere, sorted."""
     found: set[str] = set()
     for index in table.needed(stage):
-        for copy in _of_stage(table, index):
+        for copy in stage_copies(table, index):
             found.update(item.path for item in files_taken(copy, context) if item.kind != "dir")
     return tuple(sorted(found))
 

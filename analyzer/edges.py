@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from analyzer.context import Context
-from analyzer.copies import AuthorCopy, author_copies, files_taken
+from analyzer.copies import AuthorCopy, files_taken, stage_copies
 from analyzer.dockerfile.instructions import Add, Arg, Cmd, Copy, Entrypoint, Env, Run, User, Workdir
 from analyzer.dockerfile.scope import Expanded, Stage
 from analyzer.shell import read, shell_of
 from analyzer.stages import Source, StageTable, Use, ordered
 
-NodeKind = Literal["stage", "instruction", "image", "context", "path", "remote", "value"]
+NodeKind = Literal["stage", "instruction", "image", "context", "path", "remote", "value", "environment"]
 EdgeKind = Literal[
     "based on",
     "copies from",
@@ -30,7 +30,9 @@ EdgeKind = Literal[
     "has",  # a stage, to each of its instructions
     "result",  # a stage, to the last instruction that makes a layer
     "set by",  # a value, to its ARG or ENV
-    "environment",  # RUN, to every value that it gets without naming it, and to the USER that it runs as
+    # RUN, to the environment that it gets and to the USER that it runs as; an environment, to the value that
+    # the last ARG or ENV put in and to the environment before it
+    "environment",
 ]
 
 CONTEXT = "context"
@@ -40,7 +42,7 @@ CONTEXT = "context"
 class Node:
     """`id` is unique: `stage:0`, `line:4` (an instruction by its first line), `onbuild:2:0` (the first
     trigger in stage 2), `image:debian:12`, `context`, `path:src`, `remote:https://…`, `arg:NAME:LINE`,
-    `env:NAME:LINE`, `predefined:NAME`."""
+    `env:NAME:LINE`, `predefined:NAME`, `environment:0:4` (of stage 0, after the ARG or ENV of line 4)."""
 
     id: str
     kind: NodeKind
@@ -93,7 +95,9 @@ class _Builder:
         self.nodes: dict[str, Node] = {}
         self.edges: list[Edge] = []
         self.global_values: dict[str, str] = {}
-        self.values: list[dict[str, str]] = []  # for each stage, name → the value node that holds at its end
+        # For each stage what holds at its end: name → value node, and the environment's node.
+        self.values: list[dict[str, str]] = []
+        self.environments: list[str] = []
 
     def node(self, node: Node) -> str:
         self.nodes.setdefault(node.id, node)
@@ -111,12 +115,13 @@ class _Builder:
         here = self.node(Node(f"stage:{stage.index}", "stage", name, stage.index, line))
         scope = dict(self.values[stage.parent]) if stage.parent is not None else {}
         self.values.append(scope)
+        self.environments.append(self.environments[stage.parent] if stage.parent is not None else "")
         start = self.instruction(stage.start, stage.index, f"line:{line}")
         self.use_values(stage.start, stage.index, start, self.global_values)
         uses = self.table.uses_of(stage.index)
         self.edge("has", here, start, stage.start, stage.index)
         self.based(here, start, next(use for use in uses if use.kind == "base"))
-        copies = {id(copy.instruction): copy for copy in author_copies(self.table, stage.index)}
+        copies = {id(copy.instruction): copy for copy in stage_copies(self.table, stage.index)}
         last, user = start, ""
         for number, (instruction, trigger) in enumerate(ordered(stage)):
             id_ = f"onbuild:{stage.index}:{number}" if trigger else f"line:{instruction.node.start_line}"
@@ -127,10 +132,8 @@ class _Builder:
             self.use_values(instruction, stage.index, node, scope)
             self.sources(instruction, stage.index, node, uses, copies.get(id(instruction)))
             if isinstance(instruction.command, Run):
-                for value in dict.fromkeys(scope.values()):
-                    self.edge("environment", node, value, instruction, stage.index)
-                if user:
-                    self.edge("environment", node, user, instruction, stage.index)
+                for implied in filter(None, (self.environments[stage.index], user)):
+                    self.edge("environment", node, implied, instruction, stage.index)
             self.define(instruction, stage.index, node, scope)
             if isinstance(instruction.command, User):
                 user = node
@@ -175,6 +178,8 @@ class _Builder:
     ) -> None:
         own = [use for use in uses if use.instruction is instruction]
         for use in own:
+            if use.late:
+                continue  # a fault, told by the stage table
             kind: EdgeKind = "copies from" if use.kind == "copy" else "mounts from"
             label = use.target if use.kind == "mount" else " ".join(instruction.words)
             self.edge(kind, node, self.named(use.source), instruction, stage, label)
@@ -221,14 +226,28 @@ class _Builder:
             return
         kind = "arg" if isinstance(command, Arg) else "env"
         line = instruction.node.start_line
+        place = node.removeprefix("line:")
         for pair in command.pairs:
-            value = f"{kind}:{pair.key}:{line}"
+            value = f"{kind}:{pair.key}:{place}"
             self.node(Node(value, "value", pair.key, stage, line))
             self.edge("set by", value, node, instruction, stage)
             inherited = self.global_values.get(pair.key)
             if kind == "arg" and pair.value is None and stage is not None and inherited:
                 self.edge("uses value", value, inherited, instruction, stage, pair.key)
             scope[pair.key] = value
+        if stage is not None:
+            values = [f"{kind}:{pair.key}:{place}" for pair in command.pairs]
+            self.environment(instruction, stage, place, values)
+
+    def environment(self, instruction: Expanded, stage: int, place: str, values: list[str]) -> None:
+        """What RUN gets after an ARG or ENV: linked to what it got before, so that the graph stays small."""
+        line = instruction.node.start_line
+        here = self.node(Node(f"environment:{stage}:{place}", "environment", "environment", stage, line))
+        before = self.environments[stage]
+        for target in (*values, before):
+            if target and target != here:
+                self.edge("environment", here, target, instruction, stage)
+        self.environments[stage] = here
 
 
 def _names(instruction: Expanded) -> Iterator[str]:

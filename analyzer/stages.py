@@ -16,11 +16,13 @@ import difflib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from analyzer.dockerfile.instructions import Copy, Program, Run
 from analyzer.dockerfile.nodes import Flag, Token
 from analyzer.dockerfile.scope import BuildInputs, Evaluation, Expanded, Stage, evaluate
+from analyzer.dockerfile.suggest import MAX_DISTANCE, nearest
 from analyzer.errors import InputError, Problem, ScratchifyError
 from analyzer.reference import ReferenceFormatError, parse
 
@@ -65,6 +67,11 @@ class Use:
     target: str = ""
     trigger: bool = False
 
+    @property
+    def late(self) -> bool:
+        """Names its own stage or one below it: a build that needs it fails."""
+        return self.kind != "base" and self.source.stage is not None and self.source.stage >= self.stage
+
 
 @dataclass(frozen=True, slots=True)
 class Unused:
@@ -88,12 +95,19 @@ class StageTable:
     problems: tuple[Problem, ...]
     circular: bool = False  # copies and mounts go in a circle: the build stops there, before any order counts
 
+    @cached_property
+    def _by_stage(self) -> dict[int, tuple[Use, ...]]:
+        found: dict[int, list[Use]] = {}
+        for use in self.uses:
+            found.setdefault(use.stage, []).append(use)
+        return {stage: tuple(uses) for stage, uses in found.items()}
+
     @property
     def stages(self) -> tuple[Stage, ...]:
         return self.evaluation.stages
 
     def uses_of(self, stage: int) -> tuple[Use, ...]:
-        return tuple(use for use in self.uses if use.stage == stage)
+        return self._by_stage.get(stage, ())
 
     def find(self, target: str = "") -> int:
         """The stage of `--target`, case aside; the last one without. Raises ScratchifyError."""
@@ -143,7 +157,7 @@ class StageTable:
         return tuple(sorted(found))
 
     def unused(self, target: str = "") -> Unused:
-        needed = self.needed(self.find(target))
+        needed = frozenset(self.needed(self.find(target)))
         rest = tuple(stage.index for stage in self.stages if stage.index not in needed)
         doubtful = tuple(
             dict.fromkeys(
@@ -169,6 +183,16 @@ class StageTable:
     def label(self, stage: int) -> str:
         """BuildKit's name for a stage: its own, else `stage-N`."""
         return self.stages[stage].name or f"stage-{stage}"
+
+    def near_stage(self, use: Use) -> str:
+        """The stage whose name an image's name is a slip or two away from, "" for none: it may be mistyped.
+
+        FROM only finds the stages above it, the others any. Names of a letter or two are near to all."""
+        if not use.source.external or len(use.source.image) <= MAX_DISTANCE:
+            return ""
+        last = use.stage if use.kind == "base" else len(self.stages)
+        names = [stage.name for stage in self.stages[:last] if stage.name]
+        return nearest(use.source.image.lower(), names) or ""
 
     def taken_names(self) -> frozenset[str]:
         """Every name, in lower case, that a new stage must not take: it would change what the file means."""
@@ -276,7 +300,9 @@ def _circles(evaluation: Evaluation, uses: list[Use]) -> Iterator[Problem]:
             edges.setdefault(use.stage, []).append(use)
     done: set[int] = set()
     for stage in evaluation.stages:
-        found = _circle(stage.index, edges, [], done)
+        if stage.index in done:
+            continue
+        found = _circle(stage.index, edges, done)
         if found is not None:
             state, use = found
             name = evaluation.stages[state].name or f"stage-{state}"
@@ -285,19 +311,17 @@ def _circles(evaluation: Evaluation, uses: list[Use]) -> Iterator[Problem]:
             return
 
 
-def _circle(
-    start: int, edges: dict[int, list[Use]], path: list[int], done: set[int]
-) -> tuple[int, Use] | None:
+def _circle(start: int, edges: dict[int, list[Use]], done: set[int]) -> tuple[int, Use] | None:
     """Depth first without recursion: a stage that is met again on the way to itself, and the use that leads
     back to it."""
     stack = [(start, iter(edges.get(start, ())))]
-    path.append(start)
+    path = {start}
     while stack:
         index, pending = stack[-1]
         use = next(pending, None)
         if use is None:
             stack.pop()
-            path.pop()
+            path.remove(index)
             done.add(index)
             continue
         source = use.source.stage
@@ -305,7 +329,7 @@ def _circle(
         if source in path:
             return source, use
         if source not in done:
-            path.append(source)
+            path.add(source)
             stack.append((source, iter(edges.get(source, ()))))
     return None
 
@@ -329,9 +353,9 @@ def _case_hint(use: Use) -> str:
 
 def _late(table: StageTable, needed: tuple[int, ...]) -> Iterator[Problem]:
     """Uses of a stage that stands later in the file, in the stages that are built."""
+    built = frozenset(needed)
     for use in table.uses:
-        source = use.source.stage
-        if use.stage not in needed or use.kind == "base" or source is None or source <= use.stage:
+        if use.stage not in built or not use.late or use.source.stage == use.stage:
             continue
         here = table.label(use.stage)
         if use.kind == "copy":

@@ -16,7 +16,7 @@ def document(table: StageTable, parts: Dependencies, target: str = "") -> dict[s
     """Stages with their instructions, the instructions before the first FROM, nodes, edges, problems."""
     dockerfile = table.program.dockerfile
     chosen = table.find(target) if table.stages else None
-    needed = table.needed(chosen) if chosen is not None else ()
+    needed = frozenset(table.needed(chosen) if chosen is not None else ())
     return {
         "schema": SCHEMA,
         "path": dockerfile.path,

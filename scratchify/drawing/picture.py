@@ -46,7 +46,7 @@ class Picture:
 def picture(table: StageTable, parts: Dependencies, target: str = "") -> Picture:
     """The picture of a file for one target."""
     chosen = table.find(target)
-    needed = table.needed(chosen)
+    needed = frozenset(table.needed(chosen))
     boxes: dict[str, Box] = {}
     for stage in table.stages:
         kind: BoxKind = "target" if stage.index == chosen else "stage" if stage.index in needed else "unused"

@@ -33,6 +33,9 @@ class _Tree:
         for edge in parts.edges:
             if edge.stage is not None and edge.kind in _KINDS and not edge.source.startswith("stage:"):
                 self.edges.setdefault(edge.stage, []).append(edge)
+        self.near = {
+            f"image:{use.source.image}": near for use in table.uses if (near := table.near_stage(use))
+        }
         self.lines: list[str] = []
         self.seen: set[int] = set()
 
@@ -64,6 +67,8 @@ class _Tree:
             node = self.nodes[edge.target]
             if node.kind != "path":
                 name = f"image {node.label}" if node.kind == "image" else node.label
+                if edge.target in self.near:
+                    name += f" (no stage has this name; did you mean {self.near[edge.target]}?)"
                 inner = node.stage if node.kind == "stage" else None
                 rows.append((_verb(edge) if inner is not None else f"{_verb(edge)} {name}", inner))
                 continue

@@ -44,6 +44,19 @@ EDGES: tuple[tuple[str, str, EdgeKind, list[str]], ...] = (
         "copies from",
         ["line:3 -> stage:0"],
     ),
+    (
+        "COPY from a later stage is no edge",
+        "FROM x AS a\nCOPY --from=b /1 /\nFROM y AS b\n",
+        "copies from",
+        [],
+    ),
+    (
+        "a mount of a later stage is no edge",
+        "FROM x AS a\nRUN --mount=from=b,target=/t ls\nFROM y AS b\n",
+        "mounts from",
+        [],
+    ),
+    ("COPY from itself is no edge", "FROM x AS a\nCOPY --from=a /1 /\n", "copies from", []),
     ("COPY from an image", "FROM y\nCOPY --from=i:1 /1 /2", "copies from", ["line:2 -> image:i:1"]),
     (
         "COPY from the context",
@@ -137,7 +150,12 @@ EDGES: tuple[tuple[str, str, EdgeKind, list[str]], ...] = (
         "RUN gets every value",
         "FROM x\nARG A=1\nENV B=2\nRUN true",
         "environment",
-        ["line:4 -> arg:A:2", "line:4 -> env:B:3"],
+        [
+            "environment:0:2 -> arg:A:2",
+            "environment:0:3 -> env:B:3",
+            "environment:0:3 -> environment:0:2",
+            "line:4 -> environment:0:3",
+        ],
     ),
     ("RUN runs as the user", "FROM x\nUSER u\nRUN true", "environment", ["line:3 -> line:2"]),
     (

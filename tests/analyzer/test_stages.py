@@ -408,3 +408,25 @@ def test_where_a_name_stands() -> None:
             )
         )
     assert found == [(3, "a", "from="), (4, "a", "from=")]
+
+
+@pytest.mark.parametrize(
+    ("rule", "text", "near"),
+    [
+        ("a letter is missing", "FROM x AS deps\nFROM y\nCOPY --from=dep /a /", "deps"),
+        ("two letters are swapped", "FROM x AS build\nFROM y\nRUN --mount=from=biuld,target=/t ls", "build"),
+        ("in FROM", "FROM x AS build\nFROM buidl", "build"),
+        ("FROM does not find what comes later", "FROM buid AS a\nFROM x AS build", ""),
+        ("too far away", "FROM x AS build\nFROM y\nCOPY --from=nginx /a /", ""),
+        ("short names are near to all", "FROM x AS a\nFROM y\nCOPY --from=b /1 /", ""),
+        ("in capitals", "FROM x AS Build\nFROM BUILDD", "build"),
+    ],
+)
+def test_the_near_name_of_a_mistyped_stage(rule: str, text: str, near: str) -> None:
+    table = table_of(text)
+    assert {table.near_stage(use) for use in table.uses} - {""} == ({near} if near else set())
+
+
+def test_a_use_of_a_later_stage_is_marked() -> None:
+    table = table_of("FROM x AS a\nCOPY --from=b /1 /\nCOPY --from=a /2 /\nFROM y AS b\nCOPY --from=a /3 /")
+    assert [(use.stage, use.kind) for use in table.uses if use.late] == [(0, "copy"), (0, "copy")]

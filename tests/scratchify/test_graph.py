@@ -73,6 +73,15 @@ flowchart LR
 """
 
 
+MISTYPED = """\
+Dockerfile
+└─ stage stage-1 (line 2)
+   ├─ based on image y
+   └─ line 3: copies /a from image dep (no stage has this name; did you mean deps?)
+not needed: deps (line 1), unless an ONBUILD of y needs it
+"""
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
@@ -83,6 +92,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_text_tree(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["graph"]) == 0
     assert capsys.readouterr().out == TREE
+
+
+def test_a_mistyped_stage_is_pointed_at(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "Dockerfile").write_text("FROM x AS deps\nFROM y\nCOPY --from=dep /a /\n")
+    assert main(["graph"]) == 0
+    assert capsys.readouterr().out == MISTYPED
 
 
 SMALL = "FROM x AS a\nCOPY a&b.txt /\nFROM a\n"
