@@ -1,9 +1,9 @@
 """Time the Dockerfile front end: make bench CORPUS=DIR.
 
-Prints how long one process takes to parse, type and expand every file of DIR/dockerfiles, a Dockerfile of 1 MB
-and one of 4 MB (linear: about four times), and `scratchify graph FILE --format json` from its start. Exit code 1
-where a limit is passed: 0.6 s, 2 s, six times, 0.4 s. Each figure is the best of three; in this process it is the
-processor's time, so that a busy machine does not decide.
+Prints how long one process takes to parse, type and expand every file of DIR/dockerfiles, a Dockerfile of 1
+MB and one of 4 MB (linear: about four times), and `scratchify graph FILE --format json` from its start.
+Exit code 1 where a limit is passed: 0.6 s, 2 s, six times, 0.4 s. Each figure is the best of three; in this
+process it is the processor's time, so that a busy machine does not decide.
 """
 
 from __future__ import annotations
