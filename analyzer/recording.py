@@ -149,19 +149,24 @@ def read(path: Path) -> Recording:
 def restored(image: ImageFacts, variables: Mapping[str, str]) -> ImageFacts:
     """Facts of a read recording with the variables that `write` took the values of set again.
 
-    `variables` are those of the stage as the Dockerfile sets them. Raises ScratchifyError naming those that
-    it does not know.
+    `variables` are those of the stage as the Dockerfile sets them; one that it does not know stays hidden.
     """
-    hidden = [name for name, value in image.config.env if is_redacted(value)]
-    unknown = [name for name in hidden if name not in variables]
-    if unknown:
-        raise ScratchifyError(
-            f"the recording keeps back what looks like a secret, and the Dockerfile does not set it:"
-            f" {', '.join(unknown)}",
-            hint="rewrite with an engine, without --recording",
-        )
-    env = tuple((name, variables[name] if name in hidden else value) for name, value in image.config.env)
+    env = tuple(
+        (name, variables.get(name, value) if is_redacted(value) else value)
+        for name, value in image.config.env
+    )
     return replace(image, config=replace(image.config, env=env))
+
+
+def require_whole(image: ImageFacts) -> None:
+    """Raise ScratchifyError where a variable's value is still hidden: no configuration can be written."""
+    hidden = [name for name, value in image.config.env if is_redacted(value)]
+    if hidden:
+        raise ScratchifyError(
+            "the recording keeps back what looks like a secret, and the Dockerfile does not set it:"
+            f" {', '.join(hidden)}",
+            hint="give it with --build-arg, or rewrite with an engine, without --recording",
+        )
 
 
 def to_json(recording: Recording) -> dict[str, Any]:

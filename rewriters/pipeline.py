@@ -47,7 +47,9 @@ def rewrite(
     """
     source = read_source(request.dockerfile, request.target, request.build.args)
     if request.recordings:
-        return replan(request, source)
+        planned = replan(request, source)
+        recordings.require_whole(planned.recording.image)
+        return planned
     with workspace() as work, closing(open_engine()) as engine:
         bench = Bench(engine, find_strace(), request, work, progress)
         original = build_original(bench, source)
@@ -70,6 +72,8 @@ def rewrite(
 def replan(request: Request, source: Source) -> Rewritten:
     """The rewrite that recordings give, without an engine: planned, not verified."""
     recording = recordings.merge([recordings.read(path) for path in request.recordings])
+    variables = source.table.stages[source.stage].config.env
+    recording.image = recordings.restored(recording.image, variables)
     image = from_recording(recording)
     facts = RecordedFacts(image.fs, recording.facts)
     planner = Planner(

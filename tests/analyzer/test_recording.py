@@ -22,6 +22,7 @@ from analyzer.recording import (
     Recording,
     merge,
     read,
+    require_whole,
     restored,
     to_json,
     write,
@@ -177,6 +178,8 @@ def test_runs_of_two_images_do_not_merge() -> None:
 def test_what_was_kept_back_comes_from_the_dockerfile(tmp_path: Path) -> None:
     write(recording(), tmp_path / "a")
     back = read(tmp_path / "a").image
-    assert restored(back, {"API_KEY": "hunter22", "PATH": "/other"}) == recording().image
     with pytest.raises(ScratchifyError, match="API_KEY"):
-        restored(back, {"PATH": "/bin"})
+        require_whole(restored(back, {"PATH": "/bin"}))
+    whole = restored(back, {"API_KEY": "hunter22", "PATH": "/other"})
+    require_whole(whole)
+    assert whole == recording().image
