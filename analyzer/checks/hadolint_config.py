@@ -7,9 +7,9 @@ user's folders, and before that from the Dockerfile's folder upwards.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -32,32 +32,31 @@ def load(dockerfile: Path) -> HadolintConfig:
 
     Raises InputError for a file that hadolint would refuse.
     """
-    path = _find(dockerfile.absolute().parent)
+    path = _above(dockerfile.absolute().parent) or _elsewhere()
     return HadolintConfig() if path is None else _read(path)
 
 
 @lru_cache(maxsize=4096)
-def _find(folder: Path) -> Path | None:
+def _above(folder: Path) -> Path | None:
     for name in NAMES:
         if (folder / name).is_file():
             return folder / name
-    if folder.parent != folder:
-        return _find(folder.parent)
-    return next((path for path in _elsewhere() if path.is_file()), None)
+    return _above(folder.parent) if folder.parent != folder else None
 
 
-def _elsewhere() -> Iterable[Path]:
-    yield from (Path.cwd() / name for name in NAMES)
+@cache
+def _elsewhere() -> Path | None:
+    """The file of the working directory, else of the user."""
+    places = [Path.cwd() / name for name in NAMES]
     home = os.environ.get("HOME")
     config = os.environ.get("XDG_CONFIG_HOME") or (f"{home}/.config" if home else "")
     if config:
-        yield from (Path(config) / name for name in ("hadolint.yaml", "hadolint.yml"))
+        places += [Path(config) / name for name in ("hadolint.yaml", "hadolint.yml")]
     if home:
-        yield from (
-            Path(home) / ".hadolint" / name
-            for name in ("hadolint.yaml", "hadolint.yml", "config.yaml", "config.yml")
-        )
-        yield from (Path(home) / name for name in NAMES)
+        own = ("hadolint.yaml", "hadolint.yml", "config.yaml", "config.yml")
+        places += [Path(home) / ".hadolint" / name for name in own]
+        places += [Path(home) / name for name in NAMES]
+    return next((path for path in places if path.is_file()), None)
 
 
 @lru_cache(maxsize=256)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from analyzer.checks import hadolint_config
 from analyzer.checks.hadolint_config import load
 from analyzer.checks.runner import check_bytes
 from analyzer.checks.selection import Selection, select
@@ -194,6 +195,8 @@ def test_where_hadolints_file_is_found(
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     (tmp_path / name).write_text("ignored: [DL3007]")
+    # One run has one working directory and one home; a test run has many.
+    hadolint_config._elsewhere.cache_clear()
     assert load(tmp_path / "a" / "Dockerfile").lint.ignore == ("DL3007",)
 
 
