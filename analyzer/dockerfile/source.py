@@ -18,10 +18,6 @@ class Span:
     start: int
     end: int
 
-    @property
-    def empty(self) -> bool:
-        return self.start == self.end
-
 
 @dataclass(frozen=True, slots=True)
 class Position:
