@@ -62,7 +62,11 @@ def read_source(dockerfile: Path, target: str = "", build_args: Sequence[str] = 
     data = read_bytes(dockerfile)
     name = name_of_file(path)
     parts = block.split(data, name)
-    program = read_strict(parts.author, name)
+    try:
+        program = read_strict(parts.author, name)
+    except InputError as error:
+        hint = error.hint or f"mend these lines, or name another file; `scratchify lint {name}` says more"
+        raise InputError(error.problems, hint=hint) from error
     _refuse_open_end(parts.author, name, program)
     arguments = {key: value for key, found, value in (item.partition("=") for item in build_args) if found}
     table = resolve(program, BuildInputs(args=arguments, target=target))

@@ -11,7 +11,9 @@ import gc
 import importlib
 import io
 import os
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -58,6 +60,9 @@ class UsageError(ScratchifyError):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code; `argv` is without the program's name."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if threading.current_thread() is threading.main_thread():
+        # Whoever ends us politely gets the same cleaning up as Ctrl-C.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     for stream in (sys.stdout, sys.stderr):
         # A file name that is not UTF-8 is still printed, as an escape.
         if isinstance(stream, io.TextIOWrapper):
