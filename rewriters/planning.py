@@ -9,10 +9,11 @@ from pathlib import Path
 from analyzer.dockerfile.instructions import Add, Copy
 from analyzer.evidence import Evidence
 from analyzer.history import Origin, origins
-from analyzer.keepset import KeepSet, compute
+from analyzer.keepset import KeepSet, Wishes, compute
 from analyzer.recording import Recording
 from analyzer.resolvers.author import Brought, author_roots
 from analyzer.resolvers.interface import Facts, View
+from analyzer.resolvers.packagedb import read_database, working_packages
 from rewriters.assemble import Assembly, assemble
 from rewriters.block import digest_inputs
 from rewriters.capture import Image
@@ -51,9 +52,17 @@ class Planner:
             kept.evidence,
             self.source.naming,
             self.group_of,
-            Scanners(),
+            self.scanners(kept),
             self.tools,
         )
+
+    def scanners(self, kept: KeepSet) -> Scanners:
+        """Packages with a working file left, for the scanners' databases; rpm's is whole or not there."""
+        if not self.keeping.scanners:
+            return Scanners()
+        database = read_database(self.image.fs, self.facts)
+        names = working_packages(database, kept.evidence)
+        return Scanners(tuple(names.get("dpkg", ())), tuple(names.get("apk", ())))
 
     def inputs(self, context: Path) -> str:
         """The digest of the dependency manifests that the file copies."""
@@ -95,7 +104,8 @@ def keep(
         sorted(recording.programs),
         frozenset(keeping.no_system),
     )
-    return compute(view, roots, coverage=keeping.coverage)
+    wishes = Wishes(keeping.keep, keeping.keep_packages, keeping.drop)
+    return compute(view, roots, coverage=keeping.coverage, wishes=wishes)
 
 
 def _copies_from_context(origin: Origin | None) -> bool:

@@ -32,6 +32,7 @@ class KeepSettings:
     keep_packages: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
     no_system: tuple[str, ...] = ()  # system needs switched off, by name
+    scanners: bool = True  # entries of package databases, for vulnerability scanners
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,13 @@ NoSystemOption = Annotated[
     list[str] | None,
     typer.Option("--no-system", metavar="NEED", help="Switch a system need off, such as tzdata."),
 ]
+ScannersOption = Annotated[
+    bool,
+    typer.Option(
+        "--scanners/--no-scanners",
+        help="Entries of package databases for vulnerability scanners, the only new files.",
+    ),
+]
 RecordingOption = Annotated[
     list[Path] | None,
     typer.Option(
@@ -189,6 +196,7 @@ def join_request(
     keep_package: Sequence[str] | None = None,
     drop: Sequence[str] | None = None,
     no_system: Sequence[str] | None = None,
+    scanners: bool = True,
     recording: Sequence[Path] | None = None,
     tag: str | None = None,
     output: Path | None = None,
@@ -211,6 +219,7 @@ def join_request(
             tuple(keep_package or found.keep_packages),
             tuple(drop or found.drop),
             tuple(no_system or ()),
+            scanners,
         ),
         build=BuildSettings(
             tuple(build_arg or (f"{name}={value}" for name, value in found.build_args.items())),

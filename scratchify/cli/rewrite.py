@@ -48,6 +48,7 @@ def command(
     keep_package: options.KeepPackageOption = None,
     drop: options.DropOption = None,
     no_system: options.NoSystemOption = None,
+    scanners: options.ScannersOption = True,
     recording: options.RecordingOption = None,
     save_recording: Annotated[
         Path | None,
@@ -101,6 +102,7 @@ def command(
         keep_package=keep_package,
         drop=drop,
         no_system=no_system,
+        scanners=scanners,
         recording=recording,
         tag=tag,
         output=target_file,

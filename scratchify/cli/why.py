@@ -12,7 +12,7 @@ import typer
 
 from analyzer.errors import EXIT_CLEAN, NegativeAnswerError, ScratchifyError
 from analyzer.filesystem import normalise
-from analyzer.keepset import KeepSet, why
+from analyzer.keepset import KeepSet, why, why_not
 from rewriters.pipeline import replan
 from rewriters.remembered import recall
 from rewriters.source import read_bytes, read_source
@@ -85,20 +85,22 @@ def evidence_for(dockerfile: Path | None, recordings: list[Path] | None) -> Keep
 
 
 def say_not(kept: KeepSet, path: str, format: str) -> int:
-    """Why a path went: nothing that is kept needs it."""
-    entry = kept.fs.get(path)
-    if path in kept.evidence:
-        raise NegativeAnswerError(f"{path} is kept", hint=f"scratchify why {path}")
-    if entry is None:
+    """Why a path went: no reason reached it."""
+    found = why_not(kept, path)
+    if not found.there:
         raise ScratchifyError(
             f"{path} is not in the image at all", hint="check the path; links count as themselves"
         )
+    if found.kept:
+        raise NegativeAnswerError(f"{path} is kept", hint=f"scratchify why {path}")
     reason = "no program, module or script that is kept needs it, and the run did not touch it"
     if format == "json":
-        document = {"schema": 1, "path": path, "kept": False, "reason": reason, "bytes": entry.size}
-        json.dump(document, sys.stdout, indent=2)
+        json.dump({"schema": 1, "reason": reason, **asdict(found)}, sys.stdout, indent=2)
         print()
-    else:
-        print(f"{path} ({entry.size:,} bytes) went: {reason}")
-        print(f"hint: keep it with `scratchify rewrite --keep {path}`", file=sys.stderr)
+        return EXIT_CLEAN
+    what = f"{found.files} files, " if found.files > 1 else ""
+    print(f"{path} ({what}{found.size:,} bytes) went: {reason}")
+    if found.neighbours:
+        print(f"what stays in {found.holder}: {', '.join(found.neighbours)}")
+    print(f"hint: keep it with `scratchify rewrite --keep {path}`", file=sys.stderr)
     return EXIT_CLEAN
