@@ -112,11 +112,8 @@ class AuthorCopy:
     destination: str
     directory: bool
     source: Source | None
+    line: int  # of the file (see `StageTable.line_of`)
     trigger: bool = False
-
-    @property
-    def line(self) -> int:
-        return self.instruction.node.start_line
 
     def destinations(self) -> tuple[str, ...]:
         """The paths that its sources may get in the image: `destination` itself where it is no directory,
@@ -162,6 +159,7 @@ def stage_copies(table: StageTable, index: int) -> Iterator[AuthorCopy]:
             absolute(written, instruction.workdir),
             written in ("", ".") or written.endswith("/"),
             origins.get(id(instruction)),
+            table.line_of(index, instruction, trigger),
             trigger,
         )
 
@@ -197,9 +195,23 @@ def context_files(table: StageTable, stage: int, context: Context) -> tuple[str,
     return tuple(sorted(found))
 
 
+def mounted_files(table: StageTable, stage: int, context: Context) -> tuple[str, ...]:
+    """The files of the context that a build of a stage sees through `RUN --mount=type=bind`, sorted."""
+    found: set[str] = set()
+    for index in table.needed(stage):
+        for instruction, _ in ordered(table.stages[index]):
+            for mount in instruction.mounts:
+                path = context.resolve(mount.source) if mount.type == "bind" and not mount.from_ else None
+                if path is not None:
+                    found.update((path, *context.below(path)))
+    return tuple(sorted(path for path in found if context.entries.get(path, "dir") != "dir"))
+
+
 def manifests(table: StageTable, stage: int, context: Context) -> tuple[str, ...]:
-    """The dependency manifests among the files of the context that a build of a stage copies, sorted."""
-    return tuple(path for path in context_files(table, stage, context) if is_manifest(path))
+    """The dependency manifests among the files of the context that a build of a stage copies or mounts,
+    sorted."""
+    found = {*context_files(table, stage, context), *mounted_files(table, stage, context)}
+    return tuple(sorted(path for path in found if is_manifest(path)))
 
 
 def is_manifest(path: str) -> bool:

@@ -94,6 +94,7 @@ class _Builder:
         self.context = context
         self.nodes: dict[str, Node] = {}
         self.edges: list[Edge] = []
+        self.lines: dict[int, int] = {}  # identity of an instruction → its line of the file
         self.global_values: dict[str, str] = {}
         # For each stage what holds at its end: name → value node, and the environment's node.
         self.values: list[dict[str, str]] = []
@@ -145,7 +146,10 @@ class _Builder:
     def instruction(self, instruction: Expanded, stage: int | None, id_: str) -> str:
         node = instruction.node
         text = " ".join(node.text.split())
-        return self.node(Node(id_, "instruction", text, stage, node.start_line))
+        trigger = id_.startswith("onbuild")
+        line = node.start_line if stage is None else self.table.line_of(stage, instruction, trigger)
+        self.lines[id(instruction)] = line
+        return self.node(Node(id_, "instruction", text, stage, line))
 
     def edge(
         self,
@@ -156,7 +160,7 @@ class _Builder:
         stage: int | None,
         label: str = "",
     ) -> None:
-        self.edges.append(Edge(kind, source, target, stage, instruction.node.start_line, label))
+        self.edges.append(Edge(kind, source, target, stage, self.lines[id(instruction)], label))
 
     def based(self, stage: str, start: str, use: Use) -> None:
         base = self.named(use.source)

@@ -32,11 +32,8 @@ class Rerun:
 
     stage: int
     instruction: Expanded
+    line: int
     certain: bool
-
-    @property
-    def line(self) -> int:
-        return self.instruction.node.start_line
 
 
 class BuildGraph:
@@ -118,7 +115,7 @@ class BuildGraph:
             certain |= nx.ancestors(strong, id_) if id_ in strong else set()
             possible |= nx.ancestors(every, id_)
         return tuple(
-            Rerun(stage.index, instruction, id_ in certain)
+            Rerun(stage.index, instruction, self.node(id_).line or 0, id_ in certain)
             for stage in self.table.stages
             for id_, instruction in self._layers(stage.index)
             if id_ in possible

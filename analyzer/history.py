@@ -23,22 +23,20 @@ _MARK = " # buildkit"
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The instruction that made a layer, the stage that it stands in, and whether it is an ONBUILD there."""
+    """The instruction that made a layer, the stage that it runs in, the line of the file that it comes from
+    (see `StageTable.line_of`), and whether it is an ONBUILD of the base."""
 
     stage: int
     instruction: Expanded
+    line: int
     trigger: bool = False
-
-    @property
-    def line(self) -> int:
-        return self.instruction.node.start_line
 
 
 def origins(table: StageTable, stage: int, layers: Sequence[Layer]) -> tuple[Origin | None, ...]:
     """For each layer, the lowest first, the instruction that made it; None for those of the external base,
     and for what stands below a layer that no instruction of the file explains."""
     waiting = [
-        Origin(index, instruction, trigger)
+        Origin(index, instruction, table.line_of(index, instruction, trigger), trigger)
         for index in reversed(table.chain(stage))
         for instruction, trigger in ordered(table.stages[index])
         if _makes_layer(instruction)

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from analyzer.dockerfile.instructions import Copy, Program, Run
+from analyzer.dockerfile.instructions import Copy, Onbuild, Program, Run
 from analyzer.dockerfile.nodes import Flag, Token
 from analyzer.dockerfile.scope import BuildInputs, Evaluation, Expanded, Stage, evaluate
 from analyzer.dockerfile.suggest import MAX_DISTANCE, nearest
@@ -193,6 +193,19 @@ class StageTable:
         last = use.stage if use.kind == "base" else len(self.stages)
         names = [stage.name for stage in self.stages[:last] if stage.name]
         return nearest(use.source.image.lower(), names) or ""
+
+    def line_of(self, stage: int, instruction: Expanded, trigger: bool = False) -> int:
+        """The line of the file that an instruction comes from: for a trigger its ONBUILD in the parent stage,
+        or, where the base is an image, the FROM."""
+        if not trigger:
+            return instruction.node.start_line
+        here = self.stages[stage]
+        if here.parent is not None:
+            text = instruction.node.joined.source.text
+            for each in self.stages[here.parent].instructions:
+                if isinstance(each.command, Onbuild) and each.command.expression == text:
+                    return each.node.start_line
+        return here.start.node.start_line
 
     def taken_names(self) -> frozenset[str]:
         """Every name, in lower case, that a new stage must not take: it would change what the file means."""

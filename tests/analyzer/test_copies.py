@@ -51,7 +51,7 @@ COPIES: tuple[tuple[str, str, list[tuple[int, str, str, bool, str]]], ...] = (
         "a trigger of the parent, at the beginning",
         "FROM x AS s\nONBUILD COPY t /t\nFROM s\nCOPY b /b",
         [
-            (1, "t", "/t", False, "context"),
+            (2, "t", "/t", False, "context"),
             (4, "b", "/b", False, "context"),
         ],
     ),
@@ -117,7 +117,18 @@ def context_of(root: Path) -> Context:
         ),
         ("in a stage that nobody needs", "FROM x AS b\nCOPY go.sum /\nFROM y\nCOPY app.py /", []),
         ("none", "FROM x\nCOPY app.py docs /", []),
-        ("a mounted file is not copied", "FROM x\nRUN --mount=target=/r,source=go.sum ls", []),
+        ("a mounted file counts as well", "FROM x\nRUN --mount=target=/r,source=go.sum ls", ["go.sum"]),
+        (
+            "a mounted directory",
+            "FROM x\nRUN --mount=target=/r,source=sub ls",
+            ["sub/package.json", "sub/yarn.lock"],
+        ),
+        (
+            "a mount of another stage does not",
+            "FROM x AS a\nFROM y\nRUN --mount=from=a,source=go.sum,target=/r ls",
+            [],
+        ),
+        ("nor does a cache", "FROM x\nRUN --mount=type=cache,target=/r,source=go.sum ls", []),
         ("twice is once", "FROM x\nCOPY go.sum /a\nCOPY go.* /", ["go.sum"]),
     ],
 )

@@ -39,7 +39,7 @@ BUILDKIT = (
     "COPY /app/f /q # buildkit",
     "RUN |1 X=5 /bin/sh -c true # buildkit",
 )
-LINES = [4, 5, 7, 1, 10, 11, 12, 14, 15, 16]
+LINES = [4, 5, 7, 6, 10, 11, 12, 14, 15, 16]
 
 # rule, Dockerfile, history, lines (None: the base)
 CASES: tuple[tuple[str, str, tuple[str, ...], list[int | None]], ...] = (
