@@ -136,11 +136,18 @@ def verify(
 
 @contextmanager
 def workspace() -> Iterator[Path]:
-    """A folder for one rewrite; gone on every way out."""
+    """A folder for one rewrite; gone on every way out.
+
+    All that is temporary meanwhile is made in there: an interrupt may come between the making of a folder
+    and the statement that would take it away.
+    """
     folder = Path(tempfile.mkdtemp(prefix="scratchify-"))
+    outer = tempfile.tempdir
     try:
+        tempfile.tempdir = str(folder)
         yield folder
     finally:
+        tempfile.tempdir = outer
         shutil.rmtree(folder, ignore_errors=True)
 
 
