@@ -12,10 +12,12 @@ import ssl
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 from urllib.parse import quote, unquote, urlsplit
 
+from analyzer import openapi
 from analyzer.crawling import links
 from analyzer.errors import ScratchifyError
 from analyzer.probes import (
@@ -23,10 +25,12 @@ from analyzer.probes import (
     ExecProbe,
     HostProbe,
     HttpProbe,
+    OpenapiProbe,
     PortProbe,
     Probe,
     StartProbe,
     TcpProbe,
+    port_of,
 )
 from analyzer.process import Completed, run
 from analyzer.recording import Answer
@@ -103,9 +107,11 @@ def ask(probe: Probe, container: Container, timeout: float) -> tuple[Probe, Answ
         return probe, _host(probe, container, timeout)
     if isinstance(probe, StartProbe):
         return probe, _start(container)
+    if isinstance(probe, OpenapiProbe):
+        return probe, _openapi(probe, container, timeout)
     raise ScratchifyError(
         f"the probe `{probe.text}` cannot be asked yet",
-        hint="use http, tcp, exec, run, host or crawl for now",
+        hint="use http, tcp, exec, run, host, crawl or openapi for now",
     )
 
 
@@ -325,32 +331,68 @@ def _comparable(answer: Answer) -> object:
     return answer.body.split("\n")
 
 
-def _crawl(probe: CrawlProbe, container: Container, timeout: float) -> Answer:
-    """Every page that is led to, as one JSON document: path → status, type and body.
+@dataclass(slots=True)
+class _Site:
+    """Pages of one container as one answer: a JSON document, path → status, type and body."""
 
-    It passes when the first page does, and no page is a server's error.
-    """
-    first = _http(HttpProbe(probe.text, "GET", probe.url), container, timeout)
-    if not first.passed:
-        return first
-    pages: dict[str, dict[str, object]] = {}
-    queue = [(probe.url, 0)]
-    seen = {probe.url}
-    failed = 0
-    while queue and len(pages) < _MOST_PAGES:
-        url, depth = queue.pop(0)
-        answer = _http(HttpProbe(probe.text, "GET", url), container, timeout)
-        failed = failed or (answer.status if answer.status >= 500 else 0)
+    container: Container
+    timeout: float
+    pages: dict[str, dict[str, object]] = field(default_factory=dict)
+    failed: int = 0
+
+    def take(self, url: str) -> Answer:
+        answer = _http(HttpProbe(url, "GET", url), self.container, self.timeout)
+        self.failed = self.failed or (answer.status if answer.status >= 500 else 0)
         parts = urlsplit(url)
-        pages[parts.path + (f"?{parts.query}" if parts.query else "")] = {
+        self.pages[parts.path + (f"?{parts.query}" if parts.query else "")] = {
             "status": answer.status,
             "type": answer.content_type,
             "body": _comparable(answer),
         }
+        return answer
+
+    def answer(self) -> Answer:
+        """It passes when no page is a server's error."""
+        body = json.dumps(self.pages, sort_keys=True, ensure_ascii=False)
+        return Answer(not self.failed, self.failed or 200, "application/json", body)
+
+
+def _crawl(probe: CrawlProbe, container: Container, timeout: float) -> Answer:
+    """Every page that is led to. It passes when the first page does, and no page is a server's error."""
+    site = _Site(container, timeout)
+    queue = [(probe.url, 0)]
+    seen = {probe.url}
+    while queue and len(site.pages) < _MOST_PAGES:
+        url, depth = queue.pop(0)
+        answer = site.take(url)
+        if url == probe.url and not answer.passed:
+            return answer
         if depth < probe.depth and "html" in answer.content_type:
             for link in links(answer.body, url):
                 if link not in seen:
                     seen.add(link)
                     queue.append((link, depth + 1))
-    body = json.dumps(pages, sort_keys=True, ensure_ascii=False)
-    return Answer(not failed, failed or first.status, "application/json", body)
+    return site.answer()
+
+
+def _openapi(probe: OpenapiProbe, container: Container, timeout: float) -> Answer:
+    """Every GET operation of the description, which the app itself serves or a file holds."""
+    remote = probe.source if probe.source.startswith(("http://", "https://")) else ""
+    if remote:
+        served = _http(HttpProbe(probe.text, "GET", remote), container, timeout)
+        if not served.passed:
+            return served
+        text = served.body
+    else:
+        text = Path(probe.source).read_text()
+    document = openapi.load(text, probe.source)
+    base = openapi.base_url(document, remote)
+    published = container.published()
+    if not base or port_of(base) not in published:
+        # The servers that a description names are often those of production: the port is the container's.
+        port = port_of(remote) if remote else min(published, default=0)
+        base = f"http://localhost:{port}{urlsplit(base).path}"
+    site = _Site(container, timeout)
+    for target in openapi.targets(document)[:_MOST_PAGES]:
+        site.take(base.rstrip("/") + target)
+    return site.answer()

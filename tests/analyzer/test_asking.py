@@ -282,6 +282,30 @@ def test_a_crawled_document_is_compared_by_its_values(server: Server) -> None:
     assert json.loads(answer.body)["/"]["body"] == {"a": [1, 2]}
 
 
+OPERATIONS = '{"/a": {"get": {}}, "/b": {"get": {}, "post": {}}}'
+API = f'{{"servers": [{{"url": "https://prod.test/v1"}}], "paths": {OPERATIONS}}}'
+
+
+def test_the_operations_of_a_served_description(server: Server) -> None:
+    server.pages |= {
+        "/openapi.json": (200, "application/json", API.encode()),
+        "/v1/a": (200, "application/json", b"[1]"),
+    }
+    answer = asked("openapi http://h:8/openapi.json", Fake(ports={8: server.server_port}))
+    assert answer.passed
+    assert json.loads(answer.body) == {
+        "/v1/a": {"status": 200, "type": "application/json", "body": [1]},
+        "/v1/b": {"status": 404, "type": "text/plain", "body": ["no"]},
+    }
+
+
+def test_the_operations_of_a_described_file(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "api.json").write_text(API)
+    server.pages["/v1/a"] = (500, "text/plain", b"")
+    answer = asked(f"openapi {tmp_path}/api.json", Fake(ports={8: server.server_port}))
+    assert (answer.passed, answer.status) == (False, 500)
+
+
 def test_a_crawl_that_meets_a_servers_error_fails(server: Server) -> None:
     server.pages |= {"/": (200, "text/html", b'<a href="/a">'), "/a": (500, "text/plain", b"")}
     answer = asked("crawl http://h:8/", Fake(ports={8: server.server_port}))
