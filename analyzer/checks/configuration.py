@@ -206,18 +206,18 @@ SHELL_FORM = Rule(
 
 def _own_value(subject: Subject) -> Iterator[Finding]:
     for command in subject.of(Env):
-        expanded = subject.expanded(command)
-        keys = {pair.key for pair in command.pairs}
-        used = {each.name for each in expanded.lookups if not each.defined and each.name in keys}
-        # `ENV PATH=$PATH:/x` refers to the value from above, which the base image may have.
+        used = subject.expanded(command).undefined & {pair.key for pair in command.pairs}
         for pair in command.pairs:
-            names = used - {pair.key}
-            if pair.value is None or not any(
-                re.search(rf"\$\{{?{re.escape(name)}\b", pair.text) for name in names
-            ):
+            # `ENV PATH=$PATH:/x` refers to the value from above, which the base image may have.
+            if pair.value is None or not any(_plainly(name, pair.text) for name in used - {pair.key}):
                 continue
             message = f"{pair.key} uses a name that this same ENV sets: it still has the value from above"
             yield Finding(OWN_VALUE.name, message, command.node.span_of(pair.value))
+
+
+def _plainly(name: str, text: str) -> bool:
+    """`$NAME` or `${NAME}`; who gives a default has thought of that."""
+    return re.search(rf"\$(?:\{{{re.escape(name)}\}}|{re.escape(name)}\b)", text) is not None
 
 
 OWN_VALUE = Rule(

@@ -12,6 +12,7 @@ from analyzer.checks.interface import Check, Example, Finding, Rule
 from analyzer.checks.packages import cached, calls_of, clause, removed, unpinned
 from analyzer.checks.shell_edits import always_runs, append_command, fix, insert_after
 from analyzer.checks.subject import Subject
+from analyzer.shell import Word
 from analyzer.shell.installs import ManagerCall, Package
 
 
@@ -54,19 +55,23 @@ _ZYPPER = _Manager(
 )
 
 
-def _called(manager: _Manager, body: Body, verbs: frozenset[str]) -> Iterator[ManagerCall]:
+def _called(manager: _Manager, body: Body, verbs: frozenset[str]) -> Iterator[tuple[ManagerCall, Word]]:
+    """The calls with one of these subcommands, each with its word: the last of `group install`."""
     for call in body.managers:
         word = call.action_word
-        if call.manager in manager.names and word is not None and word.value in verbs:
-            yield call
+        if call.manager not in manager.names or word is None:
+            continue
+        if word.value in ("group", "groups", "module"):
+            word = next((each for each in call.words if each.start > word.end and each.value in verbs), word)
+        if word.value in verbs:
+            yield call, word
 
 
 def _answers(manager: _Manager, name: str) -> Check:
     def check(subject: Subject) -> Iterator[Finding]:
         for _, body in subject.runs:
-            for call in _called(manager, body, manager.asking):
-                word = call.action_word
-                if word is None or call.has(*manager.yes):
+            for call, word in _called(manager, body, manager.asking):
+                if call.has(*manager.yes):
                     continue
                 message = f"`{call.program} {word.text}` without `-y` waits for an answer that nobody gives"
                 mended = fix("answer yes", insert_after(body, word, "-y"))
@@ -78,7 +83,7 @@ def _answers(manager: _Manager, name: str) -> Check:
 def _cleans(manager: _Manager, name: str) -> Check:
     def check(subject: Subject) -> Iterator[Finding]:
         for run, body in subject.runs:
-            call = next(_called(manager, body, manager.filling), None)
+            call = next((call for call, _ in _called(manager, body, manager.filling)), None)
             if call is None or cached(run, *manager.caches):
                 continue
             start = call.command.start
@@ -128,7 +133,7 @@ def _any(_: Package) -> bool:
 
 def _distribution_upgrades(subject: Subject) -> Iterator[Finding]:
     for _, body in subject.runs:
-        for call in _called(_ZYPPER, body, frozenset({"dist-upgrade", "dup"})):
+        for call, _ in _called(_ZYPPER, body, frozenset({"dist-upgrade", "dup"})):
             message = "a distribution upgrade in a layer: take a newer base image"
             yield Finding(DISTRIBUTION_UPGRADE.name, message, body.span(call.start, call.end))
 

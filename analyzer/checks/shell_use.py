@@ -237,7 +237,7 @@ PROGRESS = Rule(
 
 def _consecutive(subject: Subject) -> Iterator[Finding]:
     previous: Run | None = None
-    for command in subject.program.commands:
+    for command in subject.commands:
         run = command if isinstance(command, Run) else None
         alike = run is not None and previous is not None and _alike(previous, run)
         if alike and run is not None and all(_single(subject.body(each)) for each in (previous, run) if each):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,10 +14,12 @@ from analyzer import ignorefile
 from analyzer.checks.body import Body, body_of
 from analyzer.dockerfile.imageconfig import DEFAULT_SHELL
 from analyzer.dockerfile.instructions import (
+    Arg,
     Cmd,
     Command,
     Entrypoint,
     Expose,
+    From,
     Healthcheck,
     Onbuild,
     Program,
@@ -34,6 +37,7 @@ from analyzer.stages import StageTable, table_of
 C = TypeVar("C", bound=Command)
 
 _NO_ARGS: Mapping[str, str] = MappingProxyType({})
+_SHELL_COMMENT = re.compile(r"hadolint[ \t]+shell[ \t]*=[ \t]*(\S+)[ \t]*(?:#.*)?")
 _WINDOWS = ("windows/", "nanoserver", "windowsservercore")
 
 
@@ -70,9 +74,16 @@ class Subject:
         return self.around.lint
 
     @cached_property
+    def commands(self) -> tuple[Command, ...]:
+        """The instructions in order, without those below a first FROM that was refused: no stage has them."""
+        found = self.program.commands
+        first = next((at for at, each in enumerate(found) if isinstance(each, From)), len(found))
+        return (*(each for each in found[:first] if isinstance(each, Arg)), *found[first:])
+
+    @cached_property
     def _by_kind(self) -> dict[type, list[Command]]:
         found: dict[type, list[Command]] = {}
-        for command in self.program.commands:
+        for command in self.commands:
             found.setdefault(type(command), []).append(command)
         return found
 
@@ -84,7 +95,7 @@ class Subject:
     def everywhere(self) -> tuple[Command, ...]:
         """Every instruction, and behind each ONBUILD the one that it holds."""
         found: list[Command] = []
-        for command in self.program.commands:
+        for command in self.commands:
             found.append(command)
             if isinstance(command, Onbuild) and command.inner is not None:
                 found.append(command.inner)
@@ -179,9 +190,28 @@ class Subject:
         stage = self.stage_of(command)
         while stage is not None and stage.parent is not None:
             stage = self.stages[stage.parent]
-        if words == DEFAULT_SHELL and stage is not None and any(mark in stage.base for mark in _WINDOWS):
-            return shell_of(("cmd", "/S", "/C"))
+        if words == DEFAULT_SHELL:
+            named = self._named_shell(command)
+            if named:
+                return shell_of((named,))
+            if stage is not None and any(mark in stage.base for mark in _WINDOWS):
+                return shell_of(("cmd", "/S", "/C"))
         return shell_of(words)
+
+    def _named_shell(self, command: Command) -> str:
+        """What hadolint's comment `# hadolint shell=NAME` above says of the base image's shell, in the same
+        stage; "" where nothing does."""
+        line = command.node.start_line
+        stage = self.stage_of(command)
+        first = stage.start.node.start_line if stage is not None else 0
+        return next((name for at, name in reversed(self._shell_comments) if first <= at < line), "")
+
+    @cached_property
+    def _shell_comments(self) -> tuple[tuple[int, str], ...]:
+        if b"shell" not in self.dockerfile.source.data:
+            return ()
+        found = ((each.line, _SHELL_COMMENT.fullmatch(each.text)) for each in self.dockerfile.comments)
+        return tuple((line, match[1]) for line, match in found if match)
 
     def body(self, command: Run | Cmd | Entrypoint | Healthcheck) -> Body:
         """The shell text of an instruction; empty where it has none (HEALTHCHECK NONE)."""

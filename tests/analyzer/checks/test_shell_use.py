@@ -65,6 +65,13 @@ FINDINGS = [
     ("SHELL without pipefail", 'SHELL ["/bin/bash", "-c"]\nRUN a | b', "DL4006", "DL4006:3"),
     ("SHELL of the parent stage", f"FROM debian:12 AS a\n{BASH}FROM a\nRUN b | c", "DL4006", ""),
     ("SHELL of another stage", f"FROM debian:12 AS a\n{BASH}FROM debian:12\nRUN b | c", "DL4006", "DL4006:4"),
+    ("the base's shell in a comment", "# hadolint shell=powershell\nRUN a | b", "DL4006", ""),
+    (
+        "the base's shell in another stage",
+        "# hadolint shell=pwsh\nFROM debian:12\nRUN a | b",
+        "DL4006",
+        "DL4006:4",
+    ),
     ("a shell that has no pipefail", 'SHELL ["pwsh", "-c"]\nRUN a | b', "DL4006", ""),
 ]
 
