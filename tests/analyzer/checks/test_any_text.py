@@ -12,29 +12,13 @@ from analyzer.checks.table import RULES
 from tests.analyzer.checks.linting import EVERYTHING, subject
 
 _KEYWORDS = st.sampled_from(
-    ["FROM", "RUN", "COPY", "ADD", "ENV", "ARG", "LABEL", "USER", "WORKDIR", "EXPOSE", "VOLUME", "CMD"]
-    + ["ENTRYPOINT", "HEALTHCHECK", "SHELL", "ONBUILD"]
+    """FROM RUN COPY ADD ENV ARG LABEL USER WORKDIR EXPOSE VOLUME CMD ENTRYPOINT HEALTHCHECK SHELL ONBUILD
+    STOPSIGNAL MAINTAINER""".split()
 )
 _WORDS = st.sampled_from(
-    ["debian:12", "scratch", "AS", "a", "--from=a", "--platform=$X", "--mount=type=cache,target=/x", "é", "#"]
-    + [
-        "apt-get",
-        "install",
-        "-y",
-        "update",
-        "apk",
-        "add",
-        "pip",
-        "npm",
-        "curl",
-        "wget",
-        "cd",
-        "/a",
-        "..",
-        "*",
-    ]
-    + ["&&", "|", ";", "$X", "${Y:-b}", "A=1", "B=$A", '"c', "d'", '["e", "f"]', "[", "<<E", "E", "\\", "CMD"]
-    + ["NONE", "80/tcp", "chown", "-R", "rm", "-rf", "sh", "-c", "'apt-get install a'", "find", "-exec", "{}"]
+    """debian:12¦scratch¦AS¦a¦--from=a¦--platform=$X¦--mount=type=cache,target=/x¦é¦#¦apt-get¦install¦-y¦update¦
+apk¦add¦pip¦npm¦curl¦wget¦cd¦/a¦..¦*¦&&¦|¦;¦$X¦${Y:-b}¦A=1¦B=$A¦"c¦d'¦["e", "f"]¦[¦<<E¦E¦\\¦CMD¦NONE¦80/tcp¦
+chown¦-R¦rm¦-rf¦sh¦-c¦'apt-get install a'¦find¦-exec¦{}""".replace("\n", "").split("¦")
 )
 _LINES = st.builds(
     lambda keyword, words: " ".join((keyword, *words)), _KEYWORDS, st.lists(_WORDS, max_size=9)
