@@ -9,10 +9,10 @@ demo: .venv/.runtime  ## rewrite the Flask fixture, with an engine of our own if
 test: unit e2e  ## everything
 
 unit: .venv/.dev  ## unit and golden tests: no engine
-	$(PY) -m pytest -n 2 -m "not engine"
+	$(PY) -m pytest -n 2 -m "not engine and not index"
 
 e2e: .venv/.dev  ## end to end, on a real engine
-	$(PY) scripts/engine.py --optional $(PY) -m pytest -m engine -n 2 --dist loadfile
+	$(PY) scripts/engine.py --optional $(PY) -m pytest -m "engine or index" -n 2 --dist loadfile
 
 check: .venv/.dev  ## format, lint, types, layers, dependencies
 	.venv/bin/ruff format --check . && .venv/bin/ruff check . && .venv/bin/mypy && .venv/bin/lint-imports && .venv/bin/deptry .
