@@ -139,9 +139,10 @@ class _Work:
             return
         entry = self.view.fs.entries[path]
         if entry.kind in _SPECIAL:
-            self.unresolved.add(
-                Unresolved(path, "closure", f"a {_SPECIAL[entry.kind]} cannot be copied: left out")
-            )
+            # What stands in /dev and /run is the engine's to make.
+            if not path.startswith(("/dev/", "/run/")):
+                reason = f"a {_SPECIAL[entry.kind]} cannot be copied: left out"
+                self.unresolved.add(Unresolved(path, "closure", reason))
             return
         if path not in self.kept:
             self.kept[path] = []

@@ -77,6 +77,15 @@ TELLING = (
     "tgetent",
     "tgetnum",
     "magic_load",
+    "execl",
+    "execle",
+    "execlp",
+    "execv",
+    "execve",
+    "execvp",
+    "execvpe",
+    "posix_spawn",
+    "posix_spawnp",
 )
 
 # Paths whose spelling says as much. The C library spells them for its callers, who are told by TELLING.
@@ -296,4 +305,4 @@ def _library_names(blob: bytes) -> Iterator[str]:
         at = blob.find(b".so", end)
 
 
-ELF = Extractor("elf", 2, read_elf)
+ELF = Extractor("elf", 3, read_elf)

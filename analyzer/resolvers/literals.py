@@ -1,4 +1,4 @@
-"""Absolute paths that kept programs, the author's files, configuration and ENV spell.
+"""Paths and commands that kept programs, the author's files, configuration and ENV spell.
 
 A spelled file stays. A spelled directory stays as such, with what is in it only where that is plainly meant:
 what the program's own package put there, or data that no package owns and that the author names. Never a
@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from analyzer.evidence import Evidence
-from analyzer.filesystem import Entry, name_of
-from analyzer.resolvers.commands import PACKAGE_MANAGERS
+from analyzer.filesystem import Entry, join, name_of, parent_of
+from analyzer.resolvers.commands import PACKAGE_MANAGERS, find_command, search_path
 from analyzer.resolvers.elf import may_be_elf
 from analyzer.resolvers.elfreader import ELF, constants
 from analyzer.resolvers.hierarchy import INTERPRETERS, NOT_RUN, SHARED_DIRECTORIES
@@ -32,34 +32,67 @@ _NEVER = PACKAGE_MANAGERS | frozenset(
     " emacs editor sensible-editor".split()
 )
 
+# What relocatable programs look for from the directory above their own.
+_RELATIVE = (b"share/", b"lib/", b"libexec/", b"etc/", b"../share/", b"../lib/", b"../libexec/", b"../etc/")
+
+# Commands that programs start by name, as far as the name is not an everyday word as well.
+_STARTED = frozenset(
+    (
+        "awk bunzip2 bzip2 chmod cp cpio curl diff diff3 dirmngr egrep ffmpeg"
+        " ffprobe fusermount gawk getconf getent gpg gpg-agent gpg2 gpgv grep gs gunzip gzip hostname"
+        " ifconfig iptables ldconfig less lz4 lzip lzma lzop magick mailx mawk"
+        " mkdir mktemp modprobe mount mv nproc pager patch pbzip2 pdftocairo pdftoppm pdftotext"
+        " pgrep pigz pkill ps qpdf rm rmt rsh rsync scp sed sendmail sftp sox ssh ssh-add ssh-agent"
+        " ssh-askpass ssh-keygen stty tar tput tset umount uname uncompress unlzma unxz unzip wget"
+        " wkhtmltoimage wkhtmltopdf xauth xdg-open xz zcat zip zstd"
+    ).split()
+)
+_STARTERS = frozenset(
+    "execl execle execlp execv execve execvp execvpe posix_spawn posix_spawnp popen system".split()
+)
+
 # A directory with one of these is a program's, not data.
 _CODE = re.compile(r"\.(so(\.[\d.]+)?|py|pyc|js|mjs|cjs|rb|pl|pm|php|jar|class|node|a|h|go|rs|exe|dll)$")
 
 
-def read_literals(data: bytes) -> list[str] | None:
-    """Absolute paths of two or more names among an ELF file's constants, or in a text; None for neither."""
-    found: set[bytes] = set()
-    if data[:4] == b"\x7fELF":
-        for blob in constants(data):
-            found.update(_spelled(blob))
-    elif b"\0" in data[:8192]:
-        return None
-    else:
-        found.update(_IN_TEXT.findall(data[:_TEXT_LIMIT]))
-    return sorted(path.decode("utf-8", "surrogateescape").rstrip("/.,:") for path in found)
+def read_literals(data: bytes) -> dict[str, list[str]] | None:
+    """What an ELF file's constants or a text spell: `paths` (absolute, of two or more names), and of an ELF
+    file `below` (from the directory above its own) and `commands` (of those that programs start by name).
+    None for neither."""
+    if data[:4] != b"\x7fELF":
+        if b"\0" in data[:8192]:
+            return None
+        return {"paths": _texts(path.rstrip(b".,:") for path in _IN_TEXT.findall(data[:_TEXT_LIMIT]))}
+    paths: set[bytes] = set()
+    below: set[bytes] = set()
+    commands: set[str] = set()
+    for blob in constants(data):
+        paths.update(_spelled(blob, b"/"))
+        for start in _RELATIVE:
+            below.update(_spelled(blob, start))
+        commands.update(name for name in _STARTED if b"\0" + name.encode() + b"\0" in blob)
+    found = {"paths": _texts(paths), "below": _texts(below), "commands": sorted(commands)}
+    return {name: values for name, values in found.items() if values}
 
 
-def _spelled(blob: bytes) -> Iterator[bytes]:
-    at = blob.find(b"\0/")
+def _texts(found: Iterable[bytes]) -> list[str]:
+    return sorted({path.decode("utf-8", "surrogateescape").rstrip("/") for path in found})
+
+
+def _spelled(blob: bytes, start: bytes) -> Iterator[bytes]:
+    """Whole constants that begin so and have the form of a path."""
+    at = blob.find(b"\0" + start)
     while at >= 0:
         end = blob.find(b"\0", at + 1)
         end = len(blob) if end < 0 else end
-        if 4 < end - at <= 4096 and _PATH.fullmatch(blob, at + 1, end):
-            yield blob[at + 1 : end]
-        at = blob.find(b"\0/", end)
+        if 4 < end - at <= 4096:
+            word = blob[at + 1 : end]
+            if _PATH.fullmatch(word if start == b"/" else b"/" + word):
+                yield word
+        at = blob.find(b"\0" + start, end)
 
 
-LITERALS = Extractor("literals", 1, read_literals)
+LITERALS = Extractor("literals", 3, read_literals)
 
 
 class Literals:
@@ -81,8 +114,22 @@ class Literals:
         readers = [path for path in new if _is_read(view.fs.entries[path], kept[path])]
         for path, literals in view.facts.get_many(LITERALS, readers).items():
             author = any(one.kind == "author" for one in kept[path])
-            for literal in literals or ():
+            said = literals or {}
+            prefix = parent_of(parent_of(path))
+            for literal in (*said.get("paths", ()), *(join(prefix, name) for name in said.get("below", ()))):
                 yield from self._spelled(view, path, literal, named_by_author=author)
+            if said.get("commands"):
+                yield from self._started(view, path, said["commands"])
+
+    def _started(self, view: View, source: str, commands: Sequence[str]) -> Iterator[Evidence]:
+        """Commands by name, of a program that starts others; a shell's own words are no commands."""
+        facts = view.facts.get(ELF, source) or {}
+        if _kept_off(source) or _STARTERS.isdisjoint(facts.get("uses", ())):
+            return
+        for name in commands:
+            found = find_command(view.fs, name, search_path(view.config))
+            if found is not None and not _kept_off(view.fs.resolve(found).path):
+                yield Evidence(found, "literal", source, f"{source} may start {name}")
 
     def _spelled(self, view: View, source: str, literal: str, *, named_by_author: bool) -> Iterator[Evidence]:
         if _VOLATILE.match(literal) or NOT_RUN.search(literal):

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from analyzer.evidence import Evidence, Unresolved
+from analyzer.evidence import Evidence, EvidenceKind, Unresolved
 from analyzer.filesystem import name_of, parent_of
 from analyzer.image import ImageConfig
 from analyzer.resolvers.commands import PACKAGE_MANAGERS, find_command
-from analyzer.resolvers.hierarchy import SHARED_DIRECTORIES
+from analyzer.resolvers.hierarchy import INTERPRETERS, SHARED_DIRECTORIES
 from analyzer.resolvers.interface import Finding, View
-from analyzer.resolvers.shebang import SHEBANG, may_run
+from analyzer.resolvers.shebang import SHEBANG, SHELLS, may_run
 from analyzer.resolvers.shellfacts import SCRIPT, facts_of
 from analyzer.resolvers.shellwords import Words
 from analyzer.shell import read
@@ -32,8 +32,6 @@ _BUILTINS = frozenset(
 
 # Wrappers that leave the command to the shell: any other starts a program.
 _SHELL_STARTED = frozenset("builtin command eval sh bash dash ash ksh mksh zsh busybox su runuser".split())
-
-_SHELLS = frozenset("sh bash dash ash ksh mksh zsh".split())
 
 # What they name is meant to go.
 _REMOVERS = frozenset("rm rmdir unlink shred truncate".split())
@@ -66,6 +64,13 @@ class _Text:
     source: str
     facts: Mapping[str, Any]
     directory: str
+    # A program's own script, which nothing calls by name: no reason for an interpreter, nor for a report.
+    weak: bool = False
+
+    @property
+    def kind(self) -> EvidenceKind:
+        """Of what it only names: a file that such a script names is no more run than the script is."""
+        return "literal" if self.weak else "script"
 
 
 class Scripts:
@@ -79,6 +84,7 @@ class Scripts:
     def __init__(self) -> None:
         self._told = False
         self._waiting: set[str] = set()
+        self._weak: set[str] = set()
         self._sourced: set[str] = set()
 
     def resolve(
@@ -97,23 +103,26 @@ class Scripts:
         ]
         heads = view.facts.get_many(SHEBANG, programs)
         self._waiting.update(path for path, words in heads.items() if words or path.endswith(_SCRIPT_ENDINGS))
-        ready = sorted(path for path in self._waiting if may_run(path, kept))
-        ready += sorted(self._sourced.intersection(kept))
-        self._waiting.difference_update(ready)
-        self._sourced.difference_update(ready)
-        for path, facts in view.facts.get_many(SCRIPT, ready).items():
+        strong = sorted(path for path in self._waiting if may_run(path, kept))
+        strong += sorted(self._sourced.intersection(kept))
+        weak = [path for path in sorted(self._waiting - self._weak) if may_run(path, kept, shell=True)]
+        weak = [path for path in weak if path not in strong]
+        self._waiting.difference_update(strong)
+        self._sourced.difference_update(strong)
+        self._weak.update(weak)
+        for path, facts in view.facts.get_many(SCRIPT, (*strong, *weak)).items():
             if facts is not None:
-                yield from self._text(view, _Text(path, facts, parent_of(path)))
+                yield from self._text(view, _Text(path, facts, parent_of(path), path in weak))
 
     def _text(self, view: View, text: _Text) -> Iterator[Finding]:
-        if text.facts.get("fault"):
+        if text.facts.get("fault") and not text.weak:
             yield Unresolved(text.source, self.name, f"not all of it can be read: {text.facts['fault']}")
         words = Words(view, text.facts, text.directory)
         for call, through in text.facts.get("calls", ()):
             yield from self._call(view, text, words, call, through)
         for template in text.facts.get("reads", ()):
             for path in words.paths(template):
-                yield Evidence(path, "script", text.source, f"it reads {path}")
+                yield Evidence(path, text.kind, text.source, f"it reads {path}")
         for template in text.facts.get("writes", ()):
             for path in words.places(template):
                 yield Evidence(path, "script", text.source, "it writes there")
@@ -125,7 +134,7 @@ class Scripts:
         self, view: View, text: _Text, words: Words, call: Sequence[Any], through: Sequence[str]
     ) -> Iterator[Finding]:
         names = words.values(call[0])
-        if not names and not words.is_argument(call[0]):
+        if not names and not words.is_argument(call[0]) and not text.weak:
             yield Unresolved(text.source, self.name, "calls a program whose name is known only at run time")
         for value in names:
             # A variable may hold the command with its arguments.
@@ -143,6 +152,8 @@ class Scripts:
             return
         for directory in words.directories:
             found = find_command(view.fs, name, words.search, directory)
+            if found is not None and text.weak and INTERPRETERS.search(view.fs.resolve(found).path):
+                return
             if found is not None:
                 yield Evidence(found, "script", text.source, f"it calls {name}")
                 return
@@ -167,7 +178,7 @@ class Scripts:
         readers = operands[:-1] if name in ("cp", "mv", "rsync") else operands
         for template in operands:
             whole = name in _WALKERS and template in readers
-            if name in _SHELLS:
+            if name in SHELLS:
                 for path in words.paths(template):
                     self._as_script(view, path, True)
             yield from self._named(text, words, template, f"it gives it to {name}", whole)
@@ -188,8 +199,9 @@ class Scripts:
         self, text: _Text, words: Words, template: Sequence[Any], reason: str, whole: bool = False
     ) -> Iterator[Evidence]:
         for path in words.paths(template):
-            if name_of(path) not in PACKAGE_MANAGERS:
-                yield Evidence(path, "script", text.source, reason, whole and path not in SHARED_DIRECTORIES)
+            interpreter = INTERPRETERS.search(path) is not None
+            if name_of(path) not in PACKAGE_MANAGERS and not (text.weak and interpreter):
+                yield Evidence(path, text.kind, text.source, reason, whole and path not in SHARED_DIRECTORIES)
         for path in words.places(template):
             yield Evidence(path, "script", text.source, "it makes something there")
 

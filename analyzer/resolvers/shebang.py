@@ -18,6 +18,9 @@ _HEAD = 256
 _RUN_KINDS: frozenset[EvidenceKind] = frozenset({"traced", "script", "author", "asked", "healed"})
 
 
+SHELLS = frozenset("sh bash dash ash ksh mksh zsh".split())
+
+
 def read_shebang(data: bytes) -> list[str] | None:
     """The interpreter and, where there is one, its single argument (execve(2)); None without `#!`."""
     if not data.startswith(b"#!"):
@@ -51,8 +54,13 @@ def env_command(argument: str) -> str:
     return words[0] if words else ""
 
 
-def may_run(path: str, kept: Mapping[str, Sequence[Evidence]]) -> bool:
-    """Whether something kept may run this file; what a link leads to runs as the link does."""
+def may_run(path: str, kept: Mapping[str, Sequence[Evidence]], *, shell: bool = False) -> bool:
+    """Whether something kept may run this file; what a link leads to runs as the link does.
+
+    A path that is only spelled is no reason for another interpreter, but it is for the `shell` that a
+    program's own scripts are written for.
+    """
+    kinds = _RUN_KINDS | {"literal"} if shell else _RUN_KINDS
     seen: set[str] = set()
     pending = [path]
     while pending:
@@ -61,7 +69,7 @@ def may_run(path: str, kept: Mapping[str, Sequence[Evidence]]) -> bool:
             continue
         seen.add(here)
         for evidence in kept.get(here, ()):
-            if evidence.kind in _RUN_KINDS:
+            if evidence.kind in kinds:
                 return True
             if evidence.kind == "link" and evidence.source in kept:
                 pending.append(evidence.source)
@@ -83,7 +91,10 @@ class Interpreters:
         for path, words in view.facts.get_many(SHEBANG, programs).items():
             if words:
                 self._waiting[path] = words
-        for path in sorted(path for path in self._waiting if may_run(path, kept)):
+        for path in sorted(self._waiting):
+            shell = name_of(self._waiting[path][0]) in SHELLS
+            if not may_run(path, kept, shell=shell):
+                continue
             yield from self._interpreter(view, path, self._waiting.pop(path))
 
     def _interpreter(self, view: View, path: str, words: Sequence[str]) -> Iterable[Finding]:

@@ -1,4 +1,4 @@
-"""Absolute paths that kept files spell."""
+"""Paths and commands that kept files spell."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from analyzer.evidence import Evidence, EvidenceKind
 from analyzer.image import ImageConfig
 from analyzer.resolvers.closure import close
 from analyzer.resolvers.literals import Literals, read_literals
+from analyzer.resolvers.script import Scripts
+from analyzer.resolvers.shebang import Interpreters
 from tests.analyzer.resolvers.elfimage import elf
 from tests.imagefs import Dir, File, Link, Node, view_of
 
@@ -144,13 +146,48 @@ def test_paths_in_env() -> None:
     assert "/opt/tool/lib" not in evidence
 
 
+def test_a_relocatable_program_and_what_it_starts() -> None:
+    tree: dict[str, Node] = {
+        **TREE,
+        "/usr/bin/gzip": File(b"", mode=0o755),
+        "/usr/share/tool/templates": "x",
+        "/usr/bin/app": File(
+            elf(uses=["execvp"], constants=["share/tool/templates", "gzip", "dash", "apt-get"]), mode=0o755
+        ),
+        "/usr/bin/quiet": File(elf(constants=["gzip"]), mode=0o755),
+    }
+
+    def kept(root: str) -> set[str]:
+        return set(close(view_of(tree), [Evidence(root, "traced", "test", "")], [Literals()]).evidence)
+
+    assert {"/usr/share/tool/templates", "/usr/bin/gzip"} <= kept("/usr/bin/app")
+    assert not {"/usr/bin/dash", "/usr/bin/apt-get"} & kept("/usr/bin/app")
+    assert "/usr/bin/gzip" not in kept("/usr/bin/quiet")
+
+
+def test_a_programs_own_scripts_run_in_a_shell_and_in_nothing_else() -> None:
+    tree: dict[str, Node] = {
+        **TREE,
+        "/usr/bin/git": spelling("/usr/lib/git-core"),
+        "/var/lib/dpkg/info/git.list": "/usr/bin/git\n/usr/lib/git-core/git-x\n/usr/lib/git-core/git-y\n",
+        "/usr/lib/git-core/git-x": File("#!/bin/sh\nperl x\nsed y\n", mode=0o755),
+        "/usr/bin/sed": File(b"", mode=0o755),
+        "/usr/lib/git-core/git-y": File("#!/usr/bin/perl\n", mode=0o755),
+    }
+    roots = [Evidence("/usr/bin/git", "traced", "test", "")]
+    kept = close(view_of(tree), roots, [Literals(), Interpreters(), Scripts()]).evidence
+    assert {"/usr/bin/dash", "/usr/bin/sed"} <= set(kept)
+    assert "/usr/bin/perl" not in kept
+
+
 def test_what_is_read() -> None:
-    assert read_literals(b"a /etc/x/y, (/usr/z) /one ../etc/no ${D}/etc/no https://h/etc/no\n") == [
-        "/etc/x/y",
-        "/usr/z",
-    ]
+    assert read_literals(b"a /etc/x/y, (/usr/z) /one ../etc/no ${D}/etc/no https://h/etc/no\n") == {
+        "paths": ["/etc/x/y", "/usr/z"]
+    }
     assert read_literals(b"\x89PNG\0/etc/passwd\0") is None
-    assert read_literals(elf(constants=["/etc/app/x", "/one", "/not a/path", "/a/b:/c/d"])) == [
-        "/a/b:/c/d",
-        "/etc/app/x",
-    ]
+    spelled = ["/etc/app/x", "/one", "/not a/path", "/a/b:/c/d", "share/app/y", "shared", "tar", "xz/"]
+    assert read_literals(elf(constants=spelled)) == {
+        "paths": ["/a/b:/c/d", "/etc/app/x"],
+        "below": ["share/app/y"],
+        "commands": ["tar"],
+    }
