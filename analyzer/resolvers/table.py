@@ -12,7 +12,10 @@ from analyzer.resolvers.libraries import Libraries
 from analyzer.resolvers.literals import Literals
 from analyzer.resolvers.node import Node
 from analyzer.resolvers.packages import Packages, WholePackages
+from analyzer.resolvers.perl import Perl
+from analyzer.resolvers.php import Php
 from analyzer.resolvers.python import Python
+from analyzer.resolvers.ruby import Ruby
 from analyzer.resolvers.script import Scripts
 from analyzer.resolvers.shebang import Interpreters
 from analyzer.resolvers.system import System
@@ -29,6 +32,9 @@ RESOLVERS: tuple[tuple[Callable[[], Resolver], Coverage], ...] = (
     (Python, "balanced"),
     (Node, "balanced"),
     (Java, "balanced"),
+    (Ruby, "balanced"),
+    (Php, "balanced"),
+    (Perl, "balanced"),
     (Libraries, "traced"),
     (Interpreters, "traced"),
     (System, "traced"),

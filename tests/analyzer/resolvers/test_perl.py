@@ -1,0 +1,113 @@
+"""Perl over made trees. Values are perl 5.36's (`perl -V`, %INC at the end, a trace of its opens)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pytest
+
+from analyzer.evidence import Evidence
+from analyzer.image import ImageConfig
+from analyzer.resolvers.closure import close
+from analyzer.resolvers.perl import Perl, read_inc, read_perl
+from tests.imagefs import File, Node, view_of
+
+CORE, ARCH, VENDOR = "/usr/share/perl/5.36", "/usr/lib/x86_64-linux-gnu/perl/5.36", "/usr/share/perl5"
+BASE: dict[str, Node] = {
+    "/usr/bin/perl": File(b"\x7fELF\0" + "\0".join((VENDOR, ARCH, CORE)).encode() + b"\0", 0o755),
+    f"{CORE}/strict.pm": "",
+    f"{CORE}/unicore/Name.pl": "",
+    f"{ARCH}/Config.pm": "",
+    f"{ARCH}/Config_heavy.pl": "",
+    f"{ARCH}/POSIX.pm": "",
+    f"{ARCH}/auto/POSIX/POSIX.so": b"\x7fELF",
+    f"{VENDOR}/Foo/Bar.pm": "require Foo::Lazy;",
+    f"{VENDOR}/Foo/Lazy.pm": "",
+    f"{VENDOR}/Foo/Other.pm": "",
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    tree: Mapping[str, Node]
+    kept: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
+    config: ImageConfig = field(default_factory=ImageConfig)
+
+
+CASES: dict[str, Case] = {
+    "what the interpreter loads by itself, with its libraries": Case(
+        {"/app/a.pl": ""},
+        kept=(f"{CORE}/strict.pm", f"{ARCH}/auto/POSIX/POSIX.so", f"{ARCH}/Config_heavy.pl"),
+        gone=(f"{CORE}/unicore/Name.pl", f"{VENDOR}/Foo/Bar.pm"),
+    ),
+    "use, and require inside it": Case(
+        {"/app/a.pl": "use strict; use Foo::Bar 1.0 qw(x);"},
+        kept=(f"{VENDOR}/Foo/Bar.pm", f"{VENDOR}/Foo/Lazy.pm"),
+        gone=(f"{VENDOR}/Foo/Other.pm",),
+    ),
+    "base classes": Case(
+        {"/app/a.pl": "use parent -norequire, 'X';\nuse base qw(Foo::Other Foo::Bar);"},
+        kept=(f"{VENDOR}/Foo/Other.pm", f"{VENDOR}/Foo/Bar.pm"),
+    ),
+    "neither comments nor documentation": Case(
+        {"/app/a.pl": "# use Foo::Bar;\n=pod\n\n use Foo::Other;\n\n=cut\n1;\n__END__\nuse Foo::Lazy;"},
+        gone=(f"{VENDOR}/Foo/Bar.pm", f"{VENDOR}/Foo/Other.pm", f"{VENDOR}/Foo/Lazy.pm"),
+    ),
+    "drivers of DBI with their libraries": Case(
+        {
+            "/app/a.pl": "use DBI;",
+            f"{VENDOR}/DBI.pm": "",
+            f"{VENDOR}/DBD/SQLite.pm": "",
+            f"{VENDOR}/auto/DBD/SQLite/SQLite.so": b"",
+        },
+        kept=(f"{VENDOR}/DBD/SQLite.pm", f"{VENDOR}/auto/DBD/SQLite/SQLite.so"),
+    ),
+    "named characters": Case(
+        {"/app/a.pl": r'print "\N{GREEK SMALL LETTER ALPHA}";', f"{CORE}/_charnames.pm": ""},
+        kept=(f"{CORE}/unicore/Name.pl",),
+    ),
+    "a path that the source adds": Case(
+        {
+            "/app/bin/a.pl": 'use FindBin; use lib "$FindBin::Bin/../modules"; use Mine;',
+            "/app/a.pl": 'require "/app/bin/a.pl";',
+            "/app/modules/Mine.pm": "",
+        },
+        kept=("/app/bin/a.pl", "/app/modules/Mine.pm"),
+    ),
+    "PERL5LIB": Case(
+        {"/app/a.pl": "use Mine;", "/deps/Mine.pm": ""},
+        config=ImageConfig(env=(("PERL5LIB", "/deps"),)),
+        kept=("/deps/Mine.pm",),
+    ),
+    "modules that a library loads by name": Case(
+        {
+            "/app/a.pl": "use Plug;",
+            f"{VENDOR}/Plug.pm": "sub load { eval \"require $_[0]\" }",
+            f"{VENDOR}/Plug/One.pm": "use Foo::Other;",
+        },
+        kept=(f"{VENDOR}/Plug/One.pm", f"{VENDOR}/Foo/Other.pm"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_reaches(name: str) -> None:
+    case = CASES[name]
+    roots = [Evidence(path, "traced", "run", "opened") for path in ("/usr/bin/perl", "/app/a.pl")]
+    kept = close(view_of({**BASE, **case.tree}, config=case.config), roots, [Perl()]).evidence.keys()
+    assert [path for path in case.kept if path not in kept] == []
+    assert [path for path in case.gone if path in kept] == []
+
+
+def test_says_what_it_cannot_follow() -> None:
+    view = view_of({**BASE, "/app/a.pl": "require $module;"})
+    roots = [Evidence(path, "traced", "run", "opened") for path in ("/usr/bin/perl", "/app/a.pl")]
+    assert [item.path for item in close(view, roots, [Perl()]).unresolved] == ["/app/a.pl"]
+
+
+@pytest.mark.parametrize("data", [b"", b"\xff\0", b"=pod", b"use"])
+def test_readers_take_any_bytes(data: bytes) -> None:
+    assert read_perl(data)["modules"] == []
+    assert read_inc(data) == []
