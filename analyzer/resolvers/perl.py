@@ -98,6 +98,7 @@ class Perl:
 
     def __init__(self) -> None:
         self._inc: list[str] = []
+        self._real: list[str] = []  # the same with links resolved, as sources come
         self._asked: dict[str, str] = {}
         self._waiting: list[str] = []
 
@@ -129,6 +130,7 @@ class Perl:
             if place in self._inc or entry is None or entry.kind != "dir" or place == "/":
                 continue
             self._inc.append(place)
+            self._real.append(entry.path)
             for name, origin in list(self._asked.items()):
                 yield from self._in(view, place, name, origin)
 
@@ -145,7 +147,7 @@ class Perl:
 
     def _source(self, view: View, path: str, facts: dict[str, Any]) -> Iterator[Finding]:
         here = parent_of(path)
-        if not any(path.startswith(f"{place}/") for place in self._inc):
+        if not any(path.startswith(f"{place}/") for place in (*self._inc, *self._real)):
             added = [here, parent_of(here)] if name_of(here) in ("bin", "script", "t") else [here]
             places = [
                 text.replace("$FindBin::Bin", here).replace("$RealBin", here) for text in facts["paths"]
@@ -155,7 +157,7 @@ class Perl:
             yield from self._add(view, [*places, *near])
             if facts["opaque"]:
                 yield Unresolved(path, self.name, "requires a module whose name is only known at run time")
-        for place in self._inc:
+        for place in dict.fromkeys((*self._inc, *self._real)):
             if path.startswith(f"{place}/") and path.endswith(".pm"):
                 yield from self._ask(view, f"auto/{path[len(place) + 1 : -3]}", path)
         for module in facts["modules"]:

@@ -79,6 +79,17 @@ def read_directories(data: bytes) -> list[str]:
     return list(dict.fromkeys(match.decode("utf-8", "surrogateescape") for match in _DIRECTORY.findall(data)))
 
 
+_C_NAME = re.compile(rb"(?<=\0)[a-z][\w/]{2,60}(?=\0)")
+
+
+def read_extension(data: bytes) -> list[str]:
+    """Names that an extension library may require: the C strings of one that calls rb_require."""
+    if b"rb_require" not in data and b"rb_funcall" not in data:
+        return []
+    return sorted({match.decode() for match in _C_NAME.findall(data)})
+
+
+EXTENSION = Extractor("ruby.extension", 1, read_extension)
 SOURCE = Extractor("ruby.source", 1, read_ruby)
 SPECIFICATION = Extractor("ruby.specification", 1, read_specification)
 LOCK = Extractor("ruby.lock", 1, read_lock)
@@ -206,6 +217,12 @@ class Ruby:
         for path, facts in view.facts.get_many(SOURCE, sources).items():
             if facts:
                 yield from self._source(view, path, facts)
+        libraries = [
+            path for path in paths if path.endswith(".so") and ("/ruby/" in path or "/gems/" in path)
+        ]
+        for path, names in view.facts.get_many(EXTENSION, libraries).items():
+            for name in names or ():
+                yield from self._ask(view, name, path)
 
     def _source(self, view: View, path: str, facts: dict[str, Any]) -> Iterator[Finding]:
         here = parent_of(path)

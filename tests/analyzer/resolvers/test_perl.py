@@ -11,7 +11,7 @@ from analyzer.evidence import Evidence
 from analyzer.image import ImageConfig
 from analyzer.resolvers.closure import close
 from analyzer.resolvers.perl import Perl, read_inc, read_perl
-from tests.imagefs import File, Node, view_of
+from tests.imagefs import File, Link, Node, view_of
 
 CORE, ARCH, VENDOR = "/usr/share/perl/5.36", "/usr/lib/x86_64-linux-gnu/perl/5.36", "/usr/share/perl5"
 BASE: dict[str, Node] = {
@@ -33,6 +33,7 @@ class Case:
     tree: Mapping[str, Node]
     kept: tuple[str, ...] = ()
     gone: tuple[str, ...] = ()
+    replaces: str = ""  # folder of BASE that the case has as something else
     config: ImageConfig = field(default_factory=ImageConfig)
 
 
@@ -63,6 +64,17 @@ CASES: dict[str, Case] = {
             f"{VENDOR}/auto/DBD/SQLite/SQLite.so": b"",
         },
         kept=(f"{VENDOR}/DBD/SQLite.pm", f"{VENDOR}/auto/DBD/SQLite/SQLite.so"),
+    ),
+    "a module behind a link to its version's folder": Case(
+        {
+            "/app/a.pl": "use Encode;",
+            CORE: Link("5.36.0"),
+            f"{CORE}.0/Encode.pm": "eval { require $module }",
+            f"{CORE}.0/Encode/JP.pm": "",
+            f"{CORE}.0/auto/Encode/JP/JP.so": b"",
+        },
+        kept=(CORE, f"{CORE}.0/Encode/JP.pm", f"{CORE}.0/auto/Encode/JP/JP.so"),
+        replaces=CORE,
     ),
     "named characters": Case(
         {"/app/a.pl": r'print "\N{GREEK SMALL LETTER ALPHA}";', f"{CORE}/_charnames.pm": ""},
@@ -96,7 +108,14 @@ CASES: dict[str, Case] = {
 def test_reaches(name: str) -> None:
     case = CASES[name]
     roots = [Evidence(path, "traced", "run", "opened") for path in ("/usr/bin/perl", "/app/a.pl")]
-    kept = close(view_of({**BASE, **case.tree}, config=case.config), roots, [Perl()]).evidence.keys()
+    base = {path: node for path, node in BASE.items() if not case.replaces or case.replaces not in path}
+    closure = close(
+        view_of({**base, **case.tree, "/usr/bin/perl": BASE["/usr/bin/perl"]}, config=case.config),
+        roots,
+        [Perl()],
+    )
+    kept = closure.evidence.keys()
+    assert closure.unresolved == ()
     assert [path for path in case.kept if path not in kept] == []
     assert [path for path in case.gone if path in kept] == []
 

@@ -56,6 +56,13 @@ CASES: dict[str, Case] = {
         {"/app/a.rb": "get('/') { require 'yaml' }"},
         kept=(f"{LIB}/yaml.rb", f"{LIB}/psych.rb", f"{LIB}/psych/visitors.rb"),
     ),
+    "what an extension library requires": Case(
+        {
+            "/app/a.rb": "require 'fast.so'",
+            f"{LIB}/x86_64-linux-gnu/fast.so": b"\x7fELF\0rb_require\0psych/visitors\0",
+        },
+        kept=(f"{LIB}/psych/visitors.rb",),
+    ),
     "relative files": Case(
         {"/app/a.rb": "require_relative 'lib/b'\nload './c.rb'\nrequire_relative \"plug/#{x}\"",
          "/app/lib/b.rb": "", "/app/c.rb": "", "/app/plug/d.rb": ""},
