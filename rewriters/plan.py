@@ -222,7 +222,8 @@ class _Folder:
         if count.kept != count.total or path == "/":
             return False
         by_author = any(evidence.tree for evidence in self.kept[path])
-        return count.group is not None or by_author
+        # A single name says more than its directory, and a later base may put others beside it.
+        return by_author or (count.group is not None and count.total > 1)
 
     def _all_but(self, path: str, inner: list[Placed]) -> list[Placed] | None:
         """The words to take away again, where naming the directory whole says more with less."""
@@ -307,15 +308,21 @@ def matches(pattern: str, name: str) -> bool:
 
 
 def section_kind(kept: Mapping[str, Sequence[Evidence]], path: str) -> EvidenceKind:
-    """The kind that explains a kept path best; what is kept for a link's sake goes with the link."""
+    """The kind that explains a kept path best."""
+    return next(iter(_explanation(kept, path)), Evidence(path, "traced", "run", "")).kind
+
+
+def _explanation(kept: Mapping[str, Sequence[Evidence]], path: str) -> list[Evidence]:
+    """The reasons of the kind that explains a path best. What is kept for a link's sake goes with the link, a
+    directory that only holds something with that."""
     seen = set()
     while path not in seen and (reasons := kept.get(path)):
         seen.add(path)
-        kinds = {item.kind for item in reasons}
-        if found := next((kind for kind in PREFERENCE if kind in kinds), None):
-            return found
+        for kind in PREFERENCE:
+            if found := [item for item in reasons if item.kind == kind]:
+                return found
         path = min(item.source for item in reasons)
-    return "traced"
+    return []
 
 
 TITLES: dict[EvidenceKind, str] = {
@@ -352,7 +359,7 @@ def _reason(
     """The section's title with the sources that explain most of its words."""
     sources: Counter[str] = Counter()
     for _, owner in words:
-        sources.update({item.source for item in kept[owner] if item.kind == kind})
+        sources.update({item.source for item in _explanation(kept, owner)})
     leading = sorted(sources, key=lambda source: (-sources[source], source))[:3]
     shown = ", ".join(name_of(source) if source.startswith("/") else source for source in leading)
     more = ", …" if len(sources) > len(leading) else ""

@@ -38,7 +38,7 @@ def by_layer(layer: int) -> str:
 TREE = image_tree(
     {
         "/usr/bin/a": File(layer=0),
-        "/usr/bin/b": File(layer=1),
+        "/usr/bin/c": File(layer=0),
         "/usr/lib/libz.so.1": Link("libz.so.1.2.13"),
         "/usr/lib/libz.so.1.2.13": File(b"z"),
         "/usr/lib/libx.so.6": File(),
@@ -68,14 +68,19 @@ CASES = [
     ),
     ("an empty directory is one entry", keep(TREE, "/tmp"), {"os": ["keep /tmp"]}),
     (
-        "a directory kept whole is one word, in its own group",
+        "a name alone in its directory stays a name, in its own group",
         keep(TREE, "/app/static/x.css"),
-        {"app": ["tree /app/static"]},
+        {"app": ["keep /app/static/x.css"]},
     ),
     (
         "a directory of files from two layers is split between their groups",
         keep(TREE, "/app/static/x.css", "/app/main.py", "/app/cache.db"),
-        {"deps": ["keep /app/cache.db"], "app": ["keep /app/main.py", "tree /app/static"]},
+        {"deps": ["keep /app/cache.db"], "app": ["keep /app/main.py", "keep /app/static/x.css"]},
+    ),
+    (
+        "a directory kept whole is one word",
+        keep(TREE, "/usr/bin/a", "/usr/bin/c"),
+        {"os": ["tree /usr/bin"]},
     ),
     (
         "a directory of the base with a file that a package changed goes with most of its bytes",
@@ -90,7 +95,7 @@ CASES = [
     (
         "special files are no part of the list",
         keep(TREE, "/run/pipe", "/run/pid"),
-        {"os": ["tree /run"]},
+        {"os": ["keep /run/pid"]},
     ),
 ]
 
