@@ -109,10 +109,7 @@ def ask(probe: Probe, container: Container, timeout: float) -> tuple[Probe, Answ
         return probe, _start(container)
     if isinstance(probe, OpenapiProbe):
         return probe, _openapi(probe, container, timeout)
-    raise ScratchifyError(
-        f"the probe `{probe.text}` cannot be asked yet",
-        hint="use http, tcp, exec, run, host, crawl or openapi for now",
-    )
+    raise TypeError(f"{probe.text} is not asked of a running container")
 
 
 def answer_of(done: Completed) -> Answer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 import threading
 import time
@@ -13,14 +14,15 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from analyzer import structure
 from analyzer.asking import NeverReadyError, answer_of, ask
 from analyzer.engines.interface import ContainerRequest, Engine
 from analyzer.errors import ScratchifyError
 from analyzer.filesystem import Filesystem, join
 from analyzer.image import ImageConfig
-from analyzer.probes import Probe, RunProbe, ports_of
+from analyzer.probes import Probe, RunProbe, StructureProbe, ports_of
 from analyzer.process import Completed
-from analyzer.recording import Answer
+from analyzer.recording import Access, Answer
 from analyzer.signals import is_deaf
 from analyzer.tracers.interface import Traced, Tracer
 
@@ -98,7 +100,12 @@ class _Stage:
                 self.engine.stop(container, 0)
 
     @contextmanager
-    def container(self, command: Sequence[str], ports: Sequence[int] = ()) -> Iterator[str]:
+    def container(
+        self,
+        command: Sequence[str],
+        ports: Sequence[int] = (),
+        environment: Sequence[tuple[str, str]] = (),
+    ) -> Iterator[str]:
         """A container that will run a command watched, created and equipped; removed at the end."""
         watched = self.watched(command, _MAIN_LOG)
         request = ContainerRequest(
@@ -107,7 +114,7 @@ class _Stage:
             command=watched[1:],
             publish=tuple(f"127.0.0.1::{port}/tcp" for port in ports),
             capabilities=self.tracer.capabilities,
-            environment=self.tracer.environment(dict(self.subject.config.env)),
+            environment={**self.tracer.environment(dict(self.subject.config.env)), **dict(environment)},
             healthcheck=False,
             options=self.settings.options,
         )
@@ -189,14 +196,17 @@ def _round(stage: _Stage, probes: Sequence[Probe], later: float = 0) -> Round:
     done = Round()
     stage.given_up.wait(later)
     try:
-        inside = {place: probe for place, probe in enumerate(probes) if not isinstance(probe, RunProbe)}
+        alone = (RunProbe, StructureProbe)
+        inside = {place: probe for place, probe in enumerate(probes) if not isinstance(probe, alone)}
         if inside:
             _ask_inside(stage, inside, done)
         for place, probe in enumerate(probes):
+            begun = time.monotonic()
             if isinstance(probe, RunProbe):
-                begun = time.monotonic()
                 done.asked[place] = (probe, _ask_run(stage, probe, done))
-                done.waited = max(done.waited, time.monotonic() - begun)
+            elif isinstance(probe, StructureProbe):
+                done.asked[place] = (probe, _ask_structure(stage, probe, done))
+            done.waited = max(done.waited, time.monotonic() - begun)
     except ScratchifyError as error:
         done.failure = error
     return done
@@ -238,9 +248,36 @@ def _patience(state: Mapping[str, Any], container: str, stop_signal: str) -> flo
 
 
 def _ask_run(stage: _Stage, probe: RunProbe, done: Round) -> Answer:
-    """A container of its own that runs to its end."""
+    return _to_its_end(stage, _command(stage.subject.config, probe.arguments), done)
+
+
+def _ask_structure(stage: _Stage, probe: StructureProbe, done: Round) -> Answer:
+    """Commands in containers of their own, files and metadata on the image; what is lacking is the error."""
+    subject = stage.subject
+    tests = structure.load(probe.path)
+    wrong = structure.judge_image(tests, subject.fs, subject.config)
+    # A path that has to be there is a need of the probe's, as if the run had looked at it.
+    done.traced.append(Traced({Access(path, "open", "", "") for path in tests.paths}))
+    ends: dict[str, object] = {}
+    for test in tests.commands:
+        answer = _to_its_end(stage, test.command, done, test.environment)
+        if answer.error:
+            return answer
+        wrong += structure.judge_command(test, answer.status, answer.body, answer.stderr)
+        ends[test.name] = {
+            "exit code": answer.status,
+            "stdout": answer.body.split("\n"),
+            "stderr": answer.stderr.split("\n"),
+        }
+    return Answer(not wrong, int(bool(wrong)), body=json.dumps(ends, sort_keys=True), error="; ".join(wrong))
+
+
+def _to_its_end(
+    stage: _Stage, command: Sequence[str], done: Round, environment: Sequence[tuple[str, str]] = ()
+) -> Answer:
+    """A container of its own that runs a command until it ends."""
     engine = stage.engine
-    with stage.container(_command(stage.subject.config, probe.arguments)) as name:
+    with stage.container(command, environment=environment) as name:
         engine.start(name)
         try:
             code = engine.wait(name, stage.settings.timeout)

@@ -17,8 +17,7 @@ from pathlib import Path
 import pytest
 
 from analyzer.asking import NeverReadyError, answer_of, ask, text_of
-from analyzer.errors import ScratchifyError
-from analyzer.probes import PortProbe, StructureProbe, parse
+from analyzer.probes import PortProbe, parse
 from analyzer.process import Completed, run
 from analyzer.recording import Answer
 
@@ -331,11 +330,6 @@ def test_a_host_command_knows_the_container(server: Server) -> None:
     container = Fake(name="abc", ports={8: server.server_port})
     answer = asked("host echo $SCRATCHIFY_CONTAINER $SCRATCHIFY_PORT_8; echo no >&2; exit 0", container)
     assert answer == Answer(True, 0, body=f"abc {server.server_port}\n", stderr="no\n")
-
-
-def test_a_probe_for_later_says_so() -> None:
-    with pytest.raises(ScratchifyError, match=r"structure-test x\.yaml"):
-        ask(StructureProbe("structure-test x.yaml", __file__), Fake(), 1)  # type: ignore[arg-type]
 
 
 ENDS: dict[str, tuple[Completed, Answer]] = {

@@ -226,6 +226,30 @@ def test_a_port_that_is_not_published_is_never_sought_on_the_host(listening: int
         seen(MemoryEngine(code=None), f"tcp localhost:{listening}")
 
 
+def test_structure_tests_run_their_commands_and_need_their_paths(tmp_path: Path) -> None:
+    (tmp_path / "t.yaml").write_text(
+        """\
+schemaVersion: 2.0.0
+globalEnvVars: [{key: A, value: b}]
+commandTests:
+- {name: says out, command: app, args: [-v], expectedOutput: ['^out$'], expectedError: [err]}
+fileExistenceTests:
+- {name: app is there, path: /usr/bin/app, permissions: '-rwxr-xr-x'}
+- {path: /no, shouldExist: false}
+"""
+    )
+    engine = MemoryEngine()
+    observation = seen(engine, f"structure-test {tmp_path}/t.yaml")
+    assert [(request.entrypoint, request.command) for request in engine.created] == [
+        (["watch"], ["app", "-v"])
+    ] * 2
+    assert engine.created[0].environment == {"TAKEN": None, "A": "b"}
+    assert Access("/usr/bin/app", "open", "", "") in observation.accesses
+    assert not any(access.path == "/no" for access in observation.accesses)
+    with pytest.raises(ScratchifyError, match="says out: exit code 1, not 0"):
+        seen(MemoryEngine(code=1), f"structure-test {tmp_path}/t.yaml")
+
+
 FOUND = {
     "on PATH, past what cannot be executed": (("PATH", "/nowhere:/usr/bin"), "app", "/usr/bin/app"),
     "on PATH through a link": (("PATH", "/bin"), "app", "/bin/app"),
