@@ -42,6 +42,8 @@ from analyzer.dockerfile.nodes import Flag, Token
 from analyzer.dockerfile.patterns import WordError
 from analyzer.dockerfile.words import Expansion, expand, expand_body
 
+_DOWNLOAD = re.compile(r"https?://(?!.*\.git(?:#|$))")
+_DIGEST_LENGTHS = {"sha256": 64, "sha384": 96, "sha512": 128}
 _REMOTE = re.compile(r"(?:https?|git|ssh)://|git@|[^/]+\.git(?:#|$)")
 
 
@@ -185,7 +187,7 @@ def expand_from(scope: Scope, command: From) -> Result:
         raise ExpansionError(f"base name ({command.base.text}) should not be blank", command.base.start)
     flags = tuple(scope.flag(flag) for flag in command.node.flags)
     for flag, written in zip(flags, command.node.flags, strict=True):
-        if not flag.value:
+        if not flag.value and written.value:
             raise ExpansionError(f"empty platform value from expression {written.value}", flag.start)
     return Result((base, *command.node.values[1:]), flags)
 
@@ -241,6 +243,14 @@ def _check_checksum(command: Add, checksum: str, sources: list[str]) -> None:
         raise ExpansionError("checksum can't be specified for multiple sources", start)
     if not _REMOTE.match(sources[0]):
         raise ExpansionError("checksum requires HTTP(S) or Git sources", start)
+    if _DOWNLOAD.match(sources[0]):
+        algorithm, colon, digest = checksum.partition(":")
+        if not colon or not re.fullmatch(r"[0-9a-zA-Z=_-]+", digest):
+            raise ExpansionError("invalid checksum digest format", start)
+        if algorithm not in _DIGEST_LENGTHS:
+            raise ExpansionError("unsupported digest algorithm", start)
+        if len(digest) != _DIGEST_LENGTHS[algorithm]:
+            raise ExpansionError("invalid checksum digest length", start)
 
 
 def _copy(scope: Scope, command: Copy | Add) -> Result:

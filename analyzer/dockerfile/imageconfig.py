@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 from posixpath import normpath
 from typing import Any
 
+from analyzer.dockerfile.goquote import quoted
+
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 DEFAULT_SHELL = ("/bin/sh", "-c")
 
-_PORT = re.compile(r"(?:(?P<host>\[[^\]]*\]|[^:]*):)?(?:(?P<public>[0-9-]*):)?(?P<port>[0-9]+(?:-[0-9]+)?)")
+_PORTS = re.compile(r"([0-9]+)(?:-([0-9]+))?")
 _PROTOCOLS = frozenset({"tcp", "udp", "sctp"})
 _SIGNALS = frozenset(
     {
@@ -89,26 +91,50 @@ def join_workdir(current: str, path: str) -> str:
 
 
 def parse_ports(word: str) -> tuple[str, ...]:
-    """The ports of one EXPOSE word as the image keeps them, `80/tcp`, ranges spelled out.
-
-    Raises ValueError with the engine's message.
+    """The ports of one EXPOSE word, `[[IP:]HOST:]PORT[/PROTOCOL]`, as the image keeps them: `80/tcp`, ranges
+    spelled out. Raises ValueError with the engine's message.
     """
-    text, _, protocol = word.partition("/")
-    match = _PORT.fullmatch(text)
+    *before, last = word.split(":")
+    port, _, protocol = last.partition("/")
+    protocol = protocol or "tcp"
+    if not port:
+        raise ValueError(f"invalid port: {quoted(word)}: no port specified")
+    if protocol.lower() not in _PROTOCOLS:
+        raise ValueError(f"invalid port: {quoted(word)}: invalid proto: {protocol}")
+    address, host = ":".join(before[:-1]), before[-1] if before else ""
+    if address and not _is_address(address.removeprefix("[").removesuffix("]")):
+        raise ValueError(f"invalid IP address: {address}")
+    ports = _range(port, "containerPort")
+    if host and len(ports) > 1 and len(_range(host, "hostPort")) != len(ports):
+        message = "invalid ranges specified for container and host Ports"
+        raise ValueError(f"{message}: {port} and {host}")
+    return tuple(f"{number}/{protocol.lower()}" for number in ports)
+
+
+def _range(text: str, what: str) -> range:
+    match = _PORTS.fullmatch(text)
     if match is None:
-        raise ValueError(f"invalid containerPort: {text.rpartition(':')[2]}")
-    if (protocol or "tcp").lower() not in _PROTOCOLS:
-        raise ValueError(f'invalid port: "{word}": invalid proto: {protocol}')
-    first, _, last = match["port"].partition("-")
-    start, end = int(first), int(last or first)
+        raise ValueError(f"invalid {what}: {text}")
+    start, end = int(match[1]), int(match[2] or match[1])
     if start > end or end > 65535:
-        raise ValueError(f"invalid containerPort: {match['port']}")
-    return tuple(f"{port}/{(protocol or 'tcp').lower()}" for port in range(start, end + 1))
+        raise ValueError(f"invalid {what}: {text}")
+    return range(start, end + 1)
+
+
+def _is_address(text: str) -> bool:
+    # Only EXPOSE with an address needs this, and nobody writes that: not worth its time at every start.
+    from ipaddress import ip_address
+
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def known_signal(text: str) -> bool:
-    """Does the engine know this STOPSIGNAL? A number above 0, or a name with or without SIG."""
-    if re.fullmatch(r"[0-9]+", text):
-        return int(text) > 0
+    """Does the engine know this STOPSIGNAL? Any number but 0, or a name with or without SIG."""
+    if re.fullmatch(r"[+-]?[0-9]+", text):
+        return int(text) != 0
     name = text.upper().removeprefix("SIG")
     return name in _SIGNALS or re.fullmatch(r"RT(MIN\+([1-9]|1[0-5])|MAX-([1-9]|1[0-4]))", name) is not None

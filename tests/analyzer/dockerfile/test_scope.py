@@ -197,6 +197,20 @@ REFUSED = (
         "FROM a\nARG T=foo\nRUN --mount=type=$T,target=/a a\n",
         'unsupported mount type "foo"',
     ),
+    ("an address that is none", "FROM a\nEXPOSE 1:2:3\n", "invalid IP address: 1"),
+    ("no port", "FROM a\nEXPOSE /tcp\n", 'invalid port: "/tcp": no port specified'),
+    (
+        "ranges of two lengths",
+        "FROM a\nEXPOSE 80:90-91\n",
+        "invalid ranges specified for container and host Ports: 90-91 and 80",
+    ),
+    ("a port too large", "FROM a\nEXPOSE 70000\n", "invalid containerPort: 70000"),
+    ("a range the wrong way round", "FROM a\nEXPOSE 90-80\n", "invalid containerPort: 90-80"),
+    (
+        "a checksum too short",
+        "FROM a\nADD --checksum=sha256:aa https://x.example/a /b\n",
+        "invalid checksum digest length",
+    ),
     (
         "a checksum of a local file",
         "FROM a\nADD --checksum=x a b\n",
@@ -238,3 +252,34 @@ def test_a_long_chain_of_stages() -> None:
     )
     last = evaluated(text).stages[-1]
     assert (last.environment["E0"], last.environment["E150"], len(last.config.env)) == ("0", "150", 301)
+
+
+PORTS = (
+    ("a port", "80", ("80/tcp",)),
+    ("a protocol in upper case", "53/UDP", ("53/udp",)),
+    ("a slash and nothing", "80/", ("80/tcp",)),
+    ("a range", "80-82/sctp", ("80/sctp", "81/sctp", "82/sctp")),
+    ("with the host's port", "8080:80", ("80/tcp",)),
+    ("with an address", "127.0.0.1:8080:80", ("80/tcp",)),
+    ("with an address of version 6", "[::1]:8080:80", ("80/tcp",)),
+    ("with a host's range for one port", "8080-8090:80", ("80/tcp",)),
+)
+
+
+@pytest.mark.parametrize(("word", "ports"), [row[1:] for row in PORTS], ids=[row[0] for row in PORTS])
+def test_ports(word: str, ports: tuple[str, ...]) -> None:
+    assert evaluated(f"FROM scratch\nEXPOSE {word}\n").stages[0].config.exposed == ports
+
+
+SIGNALS = ("9", "-1", "65", "SIGTERM", "term", "RTMIN+3", "sigrtmax-1", "SIGWINCH")
+
+
+@pytest.mark.parametrize("signal", SIGNALS)
+def test_signals(signal: str) -> None:
+    evaluation = evaluated(f"FROM scratch\nSTOPSIGNAL {signal}\n")
+    assert (evaluation.problems, evaluation.stages[0].config.stop_signal) == ((), signal)
+
+
+def test_an_empty_platform_that_is_written_is_none() -> None:
+    evaluation = evaluated("FROM --platform= scratch\n")
+    assert (evaluation.problems, evaluation.stages[0].platform) == ((), "")
