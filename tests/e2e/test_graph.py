@@ -24,8 +24,8 @@ ROWS = [row for row in ARGS if "golang" not in row[1]]
 def test_what_runs_again(engine: DockerEngine, text: str, name: str, tmp_path: Path) -> None:
     salt = secrets.token_hex(6)
     text = re.sub(r"(?m)^FROM [xy](?= AS|$)", "FROM debian:bookworm-slim", text)
-    text = re.sub(r"(?m)^RUN (.*)$", rf"RUN : \1 {salt}", text)
-    text = re.sub(r"(?m)^WORKDIR (.*)$", rf"WORKDIR \1{salt}", text)
+    text = re.sub(r"(?m)^RUN (.*)$", rf"RUN : \g<1> {salt}", text)
+    text = re.sub(r"(?m)^WORKDIR (.*)$", rf"WORKDIR \g<1>{salt}", text)
     (tmp_path / "Dockerfile").write_text(text)
     for file in ("a", "b", "c", "1", "2"):
         (tmp_path / file).write_text(salt + file)
