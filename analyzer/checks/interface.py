@@ -65,7 +65,8 @@ Check = Callable[["Subject"], Iterable[Finding]]
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A Dockerfile that a rule's page shows and a test runs, with other files of its context by name.
+    """A Dockerfile that a rule's page shows and a test runs, with other files of its context by name, and
+    links with what they lead to.
 
     lines: the lines at which the rule has a finding; empty for a bad example: at least one, anywhere.
     """
@@ -75,6 +76,7 @@ class Example:
     lines: tuple[int, ...] = ()
     note: str = ""
     settings: LintSettings = field(default_factory=LintSettings)
+    links: Mapping[str, str] = field(default_factory=lambda: _NO_FILES)
 
 
 @dataclass(frozen=True, slots=True)

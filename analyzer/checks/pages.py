@@ -44,6 +44,8 @@ def _shown(example: Example) -> list[str]:
     lines = [example.note, ""] if example.note else []
     for name, text in example.files.items():
         lines += [f"`{name}`:", "", "```text", *text.rstrip("\n").split("\n"), "```", ""]
+    for name, target in example.links.items():
+        lines += [f"`{name}`: a link to `{target}`", ""]
     shown = example.text.replace("\x00", "␀")
     return [*lines, "```dockerfile", *shown.rstrip("\n").split("\n"), "```", ""]
 

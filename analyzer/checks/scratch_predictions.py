@@ -16,6 +16,7 @@ from analyzer.checks.final_image import absolute, base, chain, destinations, sta
 from analyzer.checks.interface import Example, Finding, Rule
 from analyzer.checks.subject import Subject
 from analyzer.dockerfile.instructions import Add, Copy, Run, User, Volume
+from analyzer.dockerfile.nodes import Token
 from analyzer.dockerfile.scope import Expanded
 
 _DISTROLESS = re.compile(r"gcr\.io/distroless/[\w.-]+(?::(?!.*debug)[\w.-]+)?(?:@.*)?")
@@ -262,7 +263,8 @@ NO_FOLDER = Rule(
 )
 
 
-def _patterns(subject: Subject) -> Iterator[Finding]:
+def _named_files(subject: Subject) -> Iterator[tuple[Copy, Token, Path]]:
+    """The sources of COPY that stand in the context, as they are written."""
     context = subject.around.context
     if context is None:
         return
@@ -272,11 +274,15 @@ def _patterns(subject: Subject) -> Iterator[Finding]:
         words = dict(zip(command.node.words, subject.expanded(command).words, strict=False))
         for token in command.sources:
             path = words.get(token, token.text).strip("/")
-            if ".." in Path(path).parts or "\x00" in path:
-                continue
-            if "[" in path and "\\" not in path and (context / path).exists():
-                message = f"COPY reads [ ] as a pattern: {token.text} does not name the file of that name"
-                yield Finding(PATTERN.name, message, command.node.span_of(token))
+            if path and ".." not in Path(path).parts and "\x00" not in path:
+                yield command, token, context / path
+
+
+def _patterns(subject: Subject) -> Iterator[Finding]:
+    for command, token, file in _named_files(subject):
+        if "[" in token.text and "\\" not in token.text and file.exists():
+            message = f"COPY reads [ ] as a pattern: {token.text} does not name the file of that name"
+            yield Finding(PATTERN.name, message, command.node.span_of(token))
 
 
 PATTERN = Rule(
@@ -294,4 +300,54 @@ PATTERN = Rule(
     ),
 )
 
-RULES: tuple[Rule, ...] = (NO_SHELL, UNKNOWN_USER, NO_TOOL, NO_FOLDER, PATTERN)
+
+def _links(subject: Subject) -> Iterator[Finding]:
+    context = subject.around.context
+    for command, token, file in _named_files(subject):
+        if context is None or not file.is_symlink():
+            continue
+        target = str(file.readlink())
+        # Absolute targets are those of the context's root, not of the host's.
+        real = context / target.lstrip("/") if target.startswith("/") else file.parent / target
+        span = command.node.span_of(token)
+        if not real.exists() or context.resolve() not in (real.resolve(), *real.resolve().parents):
+            message = f"{token.text} is a link to {target}, which is not in the context: the build stops here"
+            yield Finding(LINK.name, message, span, severity="error")
+        elif real.is_file():
+            message = f"{token.text} is a link to {target}: the image gets a file in its place"
+            yield Finding(LINK.name, message, span)
+
+
+LINK = Rule(
+    name="SLIM406",
+    severity="info",
+    summary="COPY names a symbolic link.",
+    why="COPY follows a link that is its source: the image gets a copy of the file, or the build finds none.",
+    remedy="Name the file that it leads to, or copy the folder that holds the link and the file.",
+    url=url("SLIM406"),
+    check=_links,
+    bad=(
+        Example(
+            "FROM debian:12\nCOPY app.conf /etc/\n",
+            files={"app-1.conf": "a=1\n"},
+            links={"app.conf": "app-1.conf"},
+            lines=(2,),
+        ),
+        Example(
+            "FROM debian:12\nCOPY app.conf /etc/\n",
+            links={"app.conf": "/etc/app/app.conf"},
+            lines=(2,),
+            note="It leads out of the context.",
+        ),
+    ),
+    good=(
+        Example(
+            "FROM debian:12\nCOPY conf /etc/app\n",
+            files={"conf/app-1.conf": "a=1\n"},
+            links={"conf/app.conf": "app-1.conf"},
+            note="Links inside a folder stay links.",
+        ),
+    ),
+)
+
+RULES: tuple[Rule, ...] = (NO_SHELL, UNKNOWN_USER, NO_TOOL, NO_FOLDER, PATTERN, LINK)

@@ -25,6 +25,8 @@ def _lines(rule: Rule, example: Example, folder: Path) -> list[int]:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
+    for name, target in example.links.items():
+        (folder / name).symlink_to(target)
     around = Surroundings(context=folder, dockerfile=folder / "Dockerfile", lint=example.settings)
     found = check_bytes(example.text.encode(), str(folder / "Dockerfile"), RULES, EVERYTHING, around)
     return [each.region.line for each in found if each.rule == rule.name]
