@@ -31,6 +31,7 @@ from analyzer.dockerfile.imageconfig import (
 from analyzer.dockerfile.instructions import (
     Arg,
     Command,
+    Expose,
     From,
     Program,
     type_instruction,
@@ -207,7 +208,9 @@ class _Evaluator:
             fault = command.node.problem(error.offset, error.message)
             self.problems.append(fault)
             result = Result(command.node.values, command.node.flags)
-        missing = {each.name for each in scope.lookups if not each.defined}
+        # BuildKit does not look at the names of EXPOSE.
+        looked_at = () if isinstance(command, Expose) else scope.lookups
+        missing = {each.name for each in looked_at if not each.defined}
         return Expanded(
             command=command,
             words=result.words,

@@ -58,6 +58,7 @@ UNDEFINED = (
     ("a name in a flag", "FROM scratch\nCOPY --chown=$X a b\n", {"X"}),
     ("a name in an exclude pattern is none", "FROM scratch\nCOPY --exclude=$X a b\n", set()),
     ("a name in a mount", "FROM scratch\nRUN --mount=target=/a$X true\n", {"X"}),
+    ("a name in EXPOSE, where BuildKit does not look", "FROM scratch\nEXPOSE $X\n", set()),
     ("a name of the shell", "FROM scratch\nRUN echo $X\n", set()),
     ("a name in a heredoc body", "FROM scratch\nCOPY <<E /a\n$X\nE\n", {"X"}),
     ("a name in a quoted heredoc's body", "FROM scratch\nCOPY <<'E' /a\n$X\nE\n", set()),
