@@ -20,9 +20,10 @@ check: .venv/.dev  ## format, lint, types, layers, dependencies
 corpus: .venv/.dev  ## our reading of a corpus beside moby's: make corpus CORPUS=DIR
 	$(PY) scripts/corpus.py $(CORPUS)
 
-bench: .venv/.dev  ## times of the Dockerfile front end and of lint: make bench CORPUS=DIR
-	$(PY) scripts/bench.py $(CORPUS)
-	$(PY) scripts/bench_lint.py $(CORPUS)
+bench: .venv/.dev  ## times and memory of rewrite; with CORPUS=DIR those of the front end and of lint too
+	$(PY) scripts/engine.py $(PY) scripts/bench_rewrite.py
+	$(if $(CORPUS),$(PY) scripts/bench.py $(CORPUS))
+	$(if $(CORPUS),$(PY) scripts/bench_lint.py $(CORPUS))
 
 corpus-lint: .venv/.dev  ## our DL findings beside hadolint's: make corpus-lint CORPUS=DIR
 	$(PY) scripts/corpus_lint.py $(CORPUS)
