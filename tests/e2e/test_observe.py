@@ -372,3 +372,27 @@ def test_an_interrupt_leaves_nothing(
     assert stderr.decode().endswith("KeyboardInterrupt\n")
     assert not run([*listing, "--all"]).stdout
     assert list(tmp_path.iterdir()) == []
+
+
+STRUCTURE = """\
+schemaVersion: 2.0.0
+commandTests:
+- {name: counts, command: tool, args: [words, a b c], expectedOutput: ["^3$"]}
+fileExistenceTests:
+- {path: /usr/local/bin/root-id, permissions: urwxr-xr-x}
+- {path: /srv/plugins/a}
+metadataTest: {workdir: /srv, entrypoint: [tool], cmd: [where]}
+"""
+
+
+def test_structure_tests(engine: DockerEngine, images: Callable[[str], Subject], tmp_path: Path) -> None:
+    (tmp_path / "tests.yaml").write_text(STRUCTURE)
+    probe = f"structure-test {tmp_path}/tests.yaml"
+    seen = watch(engine, images("tool"), probe)
+    assert json.loads(seen.outcomes[0].answer.body)["counts"]["stdout"] == ["3", ""]
+    assert ("/srv/plugins/a", "open", "") in looked_at(seen)
+    assert ("/usr/local/bin/tool", "exec", "") in looked_at(seen)
+    other = watch(engine, images("relative"), probe, expected=seen.outcomes)
+    assert other.differences[0].reasons == (
+        "entrypoint: ['./tool.sh'], not ['tool']; cmd: [], not ['where']",
+    )
