@@ -85,13 +85,11 @@ def _normal(text: str) -> str:
 
 
 def find(context: Path, dockerfile: Path | None) -> Path | None:
-    """The ignore file of a build: `<Dockerfile>.dockerignore` beside the Dockerfile, else the context's.
-
-    An empty file of the first kind counts as none, as BuildKit reads it.
-    """
+    """The ignore file of a build: `<Dockerfile>.dockerignore` beside the Dockerfile, even an empty one, else
+    the context's."""
     if dockerfile is not None:
         own = dockerfile.with_name(dockerfile.name + NAME)
-        if own.is_file() and own.stat().st_size:
+        if own.is_file():
             return own
     shared = context / NAME
     return shared if shared.is_file() else None

@@ -89,26 +89,34 @@ def test_parents(rule: str, words: str, expected: list[str], tmp_path: Path) -> 
     assert sorted(item.destination for item in found if item.kind != "dir") == expected
 
 
-@pytest.mark.parametrize(
-    ("rule", "links", "words", "expected"),
-    [
-        ("a link as the source gives what it leads to", {"l": "d/a"}, "l /x", [("d/a", "/x")]),
-        ("a link to a directory gives its contents", {"l": "d"}, "l /x/", [("d/a", "/x/a")]),
-        ("a link on the way", {"l": "d"}, "l/a /x/", [("d/a", "/x/a")]),
-        ("an absolute link starts at the context", {"l": "/d/a"}, "l /x", [("d/a", "/x")]),
-        ("a link inside a directory stays a link", {"d/l": "a"}, "d /x/", [("d/a", "/x/a"), ("d/l", "/x/l")]),
-        ("a broken link", {"l": "gone"}, "l /x", []),
-        ("links in a circle", {"l": "m", "m": "l"}, "l /x", []),
-    ],
+# rule, links, words of the COPY, what is taken and where it goes
+LINKS: tuple[tuple[str, dict[str, str], str, list[tuple[str, str]]], ...] = (
+    ("a link as the source gives what it leads to", {"l": "d/a"}, "l /x", [("d/a", "/x")]),
+    ("under the link's own name", {"l": "d/a"}, "l /x/", [("d/a", "/x/l")]),
+    ("a link to a directory gives its contents", {"l": "d"}, "l /x/", [("d/a", "/x/a")]),
+    ("a link that a pattern finds", {"l": "d/a"}, "l* /x/", [("d/a", "/x/l")]),
+    ("a link on the way", {"l": "d"}, "l/a /x/", [("d/a", "/x/a")]),
+    ("an absolute link starts at the context", {"l": "/d/a"}, "l /x", [("d/a", "/x")]),
+    ("a link inside a directory stays a link", {"d/l": "a"}, "d /x/", [("d/a", "/x/a"), ("d/l", "/x/l")]),
+    ("a broken link", {"l": "gone"}, "l /x", []),
+    ("links in a circle", {"l": "m", "m": "l"}, "l /x", []),
 )
-def test_links(
-    rule: str, links: dict[str, str], words: str, expected: list[tuple[str, str]], tmp_path: Path
-) -> None:
-    (tmp_path / "d").mkdir()
+
+
+def lay_links(root: Path, links: dict[str, str]) -> None:
+    (root / "d").mkdir()
+    (root / "d/a").write_text("x")
     for link, target in links.items():
-        (tmp_path / link).symlink_to(target)
+        (root / link).symlink_to(target)
+
+
+@pytest.mark.parametrize(
+    ("links", "words", "expected"), [row[1:] for row in LINKS], ids=[row[0] for row in LINKS]
+)
+def test_links(links: dict[str, str], words: str, expected: list[tuple[str, str]], tmp_path: Path) -> None:
+    lay_links(tmp_path, links)
     *sources, destination = words.split()
-    found = taken(context_of(tmp_path, "d/a"), sources, destination)
+    found = taken(sent(tmp_path), sources, destination)
     assert [(item.path, item.destination) for item in found] == expected
 
 

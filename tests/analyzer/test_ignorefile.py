@@ -65,9 +65,9 @@ def test_what_a_build_refuses(text: str, message: str, tmp_path: Path) -> None:
             "docker/app.dockerignore",
         ),
         (
-            "an empty one of the Dockerfile's counts as none",
+            "an empty one of the Dockerfile's counts",
             {".dockerignore": "a", "docker/app.dockerignore": ""},
-            ".dockerignore",
+            "docker/app.dockerignore",
         ),
         (
             "one beside the Dockerfile under the common name does not count",

@@ -9,7 +9,7 @@ import pytest
 
 from analyzer.engines.docker import DockerEngine
 from analyzer.process import Completed, run
-from tests.analyzer.test_context import COPIES
+from tests.analyzer.test_context import COPIES, LINKS, lay_links
 from tests.analyzer.test_ignorefile import lay
 from tests.ignorecases import CASES, REFUSED, Case
 
@@ -66,3 +66,41 @@ def test_copy(engine: DockerEngine, words: str, tree: str, expected: list[str], 
     (context / "Dockerfile").write_text(f"FROM scratch\nCOPY {words}\n")
     done = build(engine, context, output)
     assert (done.code, [f"/{name}" for name in listing(output)]) == (0, expected)
+
+
+@pytest.mark.parametrize(
+    ("links", "words", "expected"), [row[1:] for row in LINKS], ids=[row[0] for row in LINKS]
+)
+def test_links(
+    engine: DockerEngine,
+    links: dict[str, str],
+    words: str,
+    expected: list[tuple[str, str]],
+    tmp_path: Path,
+) -> None:
+    context, output = tmp_path / "context", tmp_path / "output"
+    context.mkdir()
+    lay_links(context, links)
+    (context / "Dockerfile").write_text(f"FROM scratch\nCOPY {words}\n")
+    done = build(engine, context, output)
+    # What leads nowhere fails the build.
+    assert (done.code == 0) is bool(expected)
+    if expected:
+        assert [f"/{name}" for name in listing(output)] == [destination for _, destination in expected]
+
+
+@pytest.mark.parametrize(
+    ("own", "sent"),
+    [(None, ("b", "c")), ("b\n", ("a", "c")), ("", ("a", "b", "c"))],
+    ids=["none", "the Dockerfile's own", "an empty one"],
+)
+def test_which_ignore_file_counts(
+    engine: DockerEngine, own: str | None, sent: tuple[str, ...], tmp_path: Path
+) -> None:
+    context, output = tmp_path / "context", tmp_path / "output"
+    context.mkdir()
+    lay(context, Case("", "a\n", ("a", "b", "c"), ()))
+    (context / "Dockerfile").write_text("FROM scratch\nCOPY a* b* c* /\n")
+    if own is not None:
+        (context / "Dockerfile.dockerignore").write_text(own)
+    assert (build(engine, context, output).code, listing(output)) == (0, sent)
