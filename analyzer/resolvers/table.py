@@ -17,6 +17,7 @@ from analyzer.resolvers.php import Php
 from analyzer.resolvers.python import Python
 from analyzer.resolvers.ruby import Ruby
 from analyzer.resolvers.script import Scripts
+from analyzer.resolvers.services import Services
 from analyzer.resolvers.shebang import Interpreters
 from analyzer.resolvers.system import System
 from analyzer.resolvers.traced import Traced
@@ -35,6 +36,7 @@ RESOLVERS: tuple[tuple[Callable[[], Resolver], Coverage], ...] = (
     (Ruby, "balanced"),
     (Php, "balanced"),
     (Perl, "balanced"),
+    (Services, "balanced"),
     (Libraries, "traced"),
     (Interpreters, "traced"),
     (System, "traced"),

@@ -1,0 +1,189 @@
+"""Services over made trees. Values are the servers' own (`nginx -T`, `apachectl -S`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pytest
+
+from analyzer.evidence import Evidence
+from analyzer.image import ImageConfig
+from analyzer.resolvers.closure import close
+from analyzer.resolvers.services import Services, read_built_in, read_directives, read_variables
+from tests.imagefs import Dir, File, Link, Node, view_of
+
+BUILT = (
+    b"\x7fELF\0--prefix=/usr/share/nginx --conf-path=/etc/nginx/nginx.conf"
+    b" --http-proxy-temp-path=/var/lib/nginx/proxy\0"
+)
+HTTPD = b'\x7fELF\0 -D HTTPD_ROOT="/etc/apache2"\0'
+
+
+def program(data: bytes = b"\x7fELF") -> File:
+    return File(data, 0o755)
+
+
+@dataclass(frozen=True)
+class Case:
+    root: str
+    tree: Mapping[str, Node]
+    kept: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
+    config: ImageConfig = field(default_factory=ImageConfig)
+
+
+CASES: dict[str, Case] = {
+    "nginx: includes seen from its configuration, modules from its prefix, what it serves": Case(
+        "/usr/sbin/nginx",
+        {
+            "/usr/sbin/nginx": program(BUILT),
+            "/etc/nginx/nginx.conf": (
+                "include modules-enabled/*.conf;\nhttp {\n  include mime.types;\n"
+                "  include /etc/nginx/sites/*;\n  access_log /var/log/app/a.log;\n}\n"
+            ),
+            "/etc/nginx/mime.types": "",
+            "/etc/nginx/modules-enabled/a.conf": Link("../modules-available/a.conf"),
+            "/etc/nginx/modules-available/a.conf": "load_module modules/a.so;\n",
+            "/etc/nginx/modules-available/b.conf": "load_module modules/b.so;\n",
+            "/usr/share/nginx/modules": Link("../../lib/nginx/modules"),
+            "/usr/lib/nginx/modules/a.so": b"",
+            "/usr/lib/nginx/modules/b.so": b"",
+            "/etc/nginx/sites/x": (
+                "server { root /srv/www; ssl_certificate /etc/ssl/x.pem; location /s { alias /srv/more; } }"
+            ),
+            "/srv/www/deep/index.html": "",
+            "/srv/more/a.txt": "",
+            "/etc/ssl/x.pem": "",
+            "/var/log/app": Dir(),
+            "/var/lib/nginx": Dir(),
+        },
+        kept=("/etc/nginx/mime.types", "/usr/lib/nginx/modules/a.so", "/srv/www/deep/index.html",
+              "/srv/more/a.txt", "/etc/ssl/x.pem", "/var/log/app", "/var/lib/nginx"),
+        gone=("/usr/lib/nginx/modules/b.so", "/etc/nginx/modules-available/b.conf"),
+    ),
+    "nginx: a configuration that the command names": Case(
+        "/usr/sbin/nginx",
+        {"/usr/sbin/nginx": program(), "/app/n.conf": "http { include extra.conf; }", "/app/extra.conf": ""},
+        config=ImageConfig(cmd=("nginx", "-c", "/app/n.conf")),
+        kept=("/app/n.conf", "/app/extra.conf"),
+    ),
+    "Apache: modules, sites, variables, icons": Case(
+        "/usr/sbin/apache2",
+        {
+            "/usr/sbin/apache2": program(HTTPD),
+            "/etc/apache2/apache2.conf": (
+                "ErrorLog ${APACHE_LOG_DIR}/error.log\n"
+                "IncludeOptional mods-enabled/*.load\nInclude ports.conf\n"
+                "<Directory /srv/site>\n  Require all granted\n</Directory>\n"
+                "DocumentRoot /srv/site\nAlias /icons/ \"/usr/share/icons/\"\n"
+            ),
+            "/etc/apache2/envvars": "export APACHE_LOG_DIR=/var/log/apache2$SUFFIX\n",
+            "/etc/apache2/ports.conf": "Listen 80\n",
+            "/etc/apache2/mods-enabled/a.load": Link("../mods-available/a.load"),
+            "/etc/apache2/mods-available/a.load": "LoadModule a_module /usr/lib/apache2/modules/mod_a.so\n",
+            "/usr/lib/apache2/modules/mod_a.so": b"",
+            "/usr/lib/apache2/modules/mod_b.so": b"",
+            "/usr/share/icons/x.png": b"",
+            "/srv/site/.htaccess": "",
+            "/var/log/apache2": Dir(),
+        },
+        kept=("/etc/apache2/ports.conf", "/usr/lib/apache2/modules/mod_a.so", "/usr/share/icons/x.png",
+              "/srv/site/.htaccess", "/var/log/apache2", "/etc/apache2/envvars"),
+        gone=("/usr/lib/apache2/modules/mod_b.so",),
+    ),
+    "Apache: modules relative to ServerRoot": Case(
+        "/usr/local/apache2/bin/httpd",
+        {
+            "/usr/local/apache2/bin/httpd": program(),
+            "/usr/local/apache2/conf/httpd.conf": (
+                'ServerRoot "/usr/local/apache2"\nLoadModule b_module modules/mod_b.so\n'
+                "#LoadModule c_module modules/mod_c.so\nInclude conf/extra/x.conf\n"
+            ),
+            "/usr/local/apache2/modules/mod_b.so": b"",
+            "/usr/local/apache2/modules/mod_c.so": b"",
+            "/usr/local/apache2/conf/extra/x.conf": "",
+        },
+        kept=("/usr/local/apache2/modules/mod_b.so", "/usr/local/apache2/conf/extra/x.conf"),
+        gone=("/usr/local/apache2/modules/mod_c.so",),
+    ),
+    "supervisor: included files and the programs that they start": Case(
+        "/usr/bin/supervisord",
+        {
+            "/usr/bin/supervisord": program(),
+            "/etc/supervisor/supervisord.conf": "[include]\nfiles = /etc/supervisor/conf.d/*.conf\n",
+            "/etc/supervisor/conf.d/a.conf": (
+                "[program:a]\ncommand=worker --config /app/w.ini ; note\nstdout_logfile=/var/log/w/out.log\n"
+            ),
+            "/usr/bin/worker": program(),
+            "/app/w.ini": "",
+            "/var/log/w": Dir(),
+        },
+        kept=("/etc/supervisor/conf.d/a.conf", "/usr/bin/worker", "/app/w.ini", "/var/log/w"),
+    ),
+    "s6: the folders of services": Case(
+        "/package/s6-svscan",
+        {"/package/s6-svscan": program(), "/etc/services.d/web/run": File("#!/bin/sh\n", 0o755)},
+        kept=("/etc/services.d/web/run",),
+    ),
+    "cron: what its tables start, no package manager": Case(
+        "/usr/sbin/cron",
+        {
+            "/usr/sbin/cron": program(),
+            "/etc/cron.d/job": (
+                "SHELL=/bin/sh\n*/5 * * * * root test -x /x && /usr/bin/report | mailx\n"
+                "@daily root apt update\n"
+            ),
+            "/usr/bin/report": program(),
+            "/usr/bin/mailx": program(),
+            "/usr/bin/apt": program(),
+            "/bin/sh": program(),
+        },
+        kept=("/etc/cron.d/job", "/usr/bin/report", "/usr/bin/mailx", "/bin/sh"),
+        gone=("/usr/bin/apt",),
+    ),
+    "PostgreSQL: catalogs, time zone sets and extensions, no compiler": Case(
+        "/usr/lib/postgresql/15/bin/postgres",
+        {
+            "/usr/lib/postgresql/15/bin/postgres": program(),
+            "/usr/lib/postgresql/15/lib/hstore.so": b"",
+            "/usr/lib/postgresql/15/lib/llvmjit.so": b"",
+            "/usr/lib/postgresql/15/lib/bitcode/x.bc": b"",
+            "/usr/share/postgresql/15/timezonesets/Default": "",
+            "/usr/share/postgresql/15/extension/hstore.control": "",
+            "/var/lib/postgresql": Dir(),
+        },
+        kept=("/usr/lib/postgresql/15/lib/hstore.so", "/usr/share/postgresql/15/timezonesets/Default",
+              "/usr/share/postgresql/15/extension/hstore.control", "/var/lib/postgresql"),
+        gone=("/usr/lib/postgresql/15/lib/llvmjit.so", "/usr/lib/postgresql/15/lib/bitcode/x.bc"),
+    ),
+    "Redis: what its configuration includes and loads": Case(
+        "/usr/bin/redis-server",
+        {
+            "/usr/bin/redis-server": program(),
+            "/conf/redis.conf": "include /conf/more.conf\nloadmodule /mods/m.so\ndir /data/x\n",
+            "/conf/more.conf": "aclfile /conf/users.acl\n",
+            "/conf/users.acl": "",
+            "/mods/m.so": b"",
+            "/data/x": Dir(),
+        },
+        config=ImageConfig(cmd=("redis-server", "/conf/redis.conf")),
+        kept=("/conf/more.conf", "/mods/m.so", "/data/x", "/conf/users.acl"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_reaches(name: str) -> None:
+    case = CASES[name]
+    view = view_of(case.tree, config=case.config)
+    kept = close(view, [Evidence(case.root, "traced", "run", "ran")], [Services()]).evidence.keys()
+    assert [path for path in case.kept if path not in kept] == []
+    assert [path for path in case.gone if path in kept] == []
+
+
+@pytest.mark.parametrize("data", [b"", b"\0\xff", b"# x\n", b"[x]\n"])
+def test_readers_take_any_bytes(data: bytes) -> None:
+    assert read_directives(data) == []
+    assert read_built_in(data) == {}
+    assert read_variables(data) == {}
