@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from rewriters.result import Rewritten
 from rewriters.verify import Sizes
 
 SCHEMA = 1
+WIDTH = 96
 
 
 def diff_text(result: Rewritten, target: Path | None, colour: bool) -> str:
@@ -63,7 +65,8 @@ def table_text(result: Rewritten, timings: dict[str, float]) -> str:
     else:
         lines.append("planned from a recording; not verified (run `scratchify verify`)")
     if timings:
-        lines.append("time: " + ", ".join(f"{name} {seconds:.1f} s" for name, seconds in timings.items()))
+        spent = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in timings.items())
+        lines += textwrap.wrap(f"time: {spent}", WIDTH, subsequent_indent="      ")
     return "\n".join(lines)
 
 
