@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -84,6 +84,7 @@ class _Stage:
     subject: Subject
     settings: RunSettings
     payload: Path
+    root: str  # where the payload is unpacked
     given_up: threading.Event = field(default_factory=threading.Event)
     containers: set[str] = field(default_factory=set)
 
@@ -118,10 +119,12 @@ class _Stage:
             healthcheck=False,
             options=self.settings.options,
         )
+        if self.root != "/":
+            request = replace(request, options=(*request.options, "--volume", self.root))
         name = self.engine.create(request)
         self.containers.add(name)
         try:
-            self.engine.copy_in(name, self.payload)
+            self.engine.copy_in(name, self.payload, self.root)
             if self.given_up.is_set():
                 raise ScratchifyError("the run was given up")
             yield name
@@ -178,8 +181,10 @@ def run_rounds(
 ) -> list[Round]:
     """The rounds, side by side unless options of the user's may tie them to one place (a port, a volume)."""
     with tempfile.TemporaryDirectory(prefix="scratchify-") as folder:
-        payload = tracer.payload(Path(folder), keep_rights=settings.keep_rights)
-        stage = _Stage(engine, tracer, subject, settings, payload)
+        # Nothing can be put into a read-only container but into a volume.
+        root = tracer.home if _is_read_only(settings.options) else "/"
+        payload = tracer.payload(Path(folder), root, keep_rights=settings.keep_rights)
+        stage = _Stage(engine, tracer, subject, settings, payload, root)
         if times == 1 or settings.options:
             return [_round(stage, probes) for _ in range(times)]
         with ThreadPoolExecutor(times) as pool:
@@ -240,6 +245,10 @@ def _on_host_network(options: Sequence[str]) -> bool:
     """Whether the user's options put the container on the host's network (docker run: --network, --net)."""
     words = [word for option in options for word in option.replace("=", " ").split()]
     return any(pair in (("--network", "host"), ("--net", "host")) for pair in pairwise(words))
+
+
+def _is_read_only(options: Sequence[str]) -> bool:
+    return any(word in ("--read-only", "--read-only=true") for option in options for word in option.split())
 
 
 def _patience(state: Mapping[str, Any], container: str, stop_signal: str) -> float:

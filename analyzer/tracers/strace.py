@@ -14,6 +14,7 @@ Measured on strace 6.1, Linux 6 and Docker 20.10:
 from __future__ import annotations
 
 import io
+import os
 import platform
 import re
 import shutil
@@ -83,9 +84,10 @@ class Strace:
     launcher: bytes | None
     name: str = "strace"
     capabilities: tuple[str, ...] = ("SYS_PTRACE",)
+    home: str = _HOME
     logs: str = f"{_HOME}/log"
 
-    def payload(self, work: Path, *, keep_rights: bool) -> Path:
+    def payload(self, work: Path, root: str, *, keep_rights: bool) -> Path:
         """A tar archive with everything strace needs, root-owned, and a log directory that all may write.
 
         Raises ScratchifyError where rights cannot be kept on this architecture.
@@ -99,7 +101,7 @@ class Strace:
         archive = work / ("strace-rights.tar" if keep_rights else "strace.tar")
         with tarfile.open(archive, "w") as tar:
             for directory, mode in ((_HOME, 0o755), (self.logs, 0o1777)):
-                member = tarfile.TarInfo(directory.lstrip("/"))
+                member = tarfile.TarInfo(os.path.relpath(directory, root))
                 member.type, member.mode = tarfile.DIRTYPE, mode
                 tar.addfile(member)
             first = self.loader or self.program
@@ -107,7 +109,7 @@ class Strace:
             if self.launcher is not None:
                 files[_LAUNCHER] = self.launcher
             for name, data in files.items():
-                member = tarfile.TarInfo(f"{_HOME}/{name}".lstrip("/"))
+                member = tarfile.TarInfo(os.path.relpath(f"{_HOME}/{name}", root))
                 member.mode = 0o4755 if keep_rights and name == first.name else 0o755
                 member.size = len(data)
                 tar.addfile(member, io.BytesIO(data))

@@ -42,10 +42,11 @@ class MemoryTracer:
     refused: str = ""
     name: str = "memory"
     capabilities: tuple[str, ...] = ("CAP",)
+    home: str = "/home-of-tracer"
     logs: str = "/logs"
     wrapped: list[tuple[str, str, str, bool]] = field(default_factory=list)
 
-    def payload(self, work: Path, *, keep_rights: bool) -> Path:
+    def payload(self, work: Path, root: str, *, keep_rights: bool) -> Path:
         return work / "payload"
 
     def environment(self, variables: Mapping[str, str]) -> dict[str, str | None]:

@@ -334,6 +334,12 @@ def test_options_of_the_users_reach_the_container(
     assert seen.outcomes[0].answer.body == "secret\n"
 
 
+def test_a_read_only_container(engine: DockerEngine, images: Callable[[str], Subject]) -> None:
+    settings = RunSettings(options=("--read-only", "--tmpfs", "/tmp"))
+    seen = watch(engine, images("rights"), "run", settings=settings)
+    assert seen.outcomes[0].answer.body.startswith("(1234, 1234, 1234) 1 /srv/tmp odd\n0\nhidden\n")
+
+
 INTERRUPTED = """\
 import pickle, sys
 from analyzer.engines.docker import find_docker

@@ -26,7 +26,7 @@ def strace(tmp_path: Path) -> Strace:
 
 @pytest.mark.parametrize(("keep_rights", "loader_mode"), [(False, 0o755), (True, 0o4755)])
 def test_payload(strace: Strace, tmp_path: Path, keep_rights: bool, loader_mode: int) -> None:
-    with tarfile.open(strace.payload(tmp_path, keep_rights=keep_rights)) as tar:
+    with tarfile.open(strace.payload(tmp_path, "/", keep_rights=keep_rights)) as tar:
         members = {member.name: (member.mode, member.uid, member.gid) for member in tar}
         loader = tar.extractfile(f"{HOME[1:]}/ld.so")
         assert loader is not None
@@ -42,18 +42,23 @@ def test_payload(strace: Strace, tmp_path: Path, keep_rights: bool, loader_mode:
     }
 
 
+def test_payload_for_a_volume(strace: Strace, tmp_path: Path) -> None:
+    with tarfile.open(strace.payload(tmp_path, HOME, keep_rights=False)) as tar:
+        assert tar.getnames() == [".", "log", "ld.so", "strace", "libc.so.6", "launcher"]
+
+
 def test_a_static_strace_is_its_own_start(strace: Strace, tmp_path: Path) -> None:
     static = Strace(strace.program, None, (), b"launcher")
-    with tarfile.open(static.payload(tmp_path, keep_rights=True)) as tar:
+    with tarfile.open(static.payload(tmp_path, "/", keep_rights=True)) as tar:
         assert tar.getmember(f"{HOME[1:]}/strace").mode == 0o4755
     assert static.wrap(["a"], "a", "main", {}, keep_rights=False)[0] == f"{HOME}/strace"
 
 
 def test_rights_cannot_be_kept_without_a_launcher(strace: Strace, tmp_path: Path) -> None:
     other = Strace(strace.program, strace.loader, (), None)
-    assert other.payload(tmp_path, keep_rights=False).exists()
+    assert other.payload(tmp_path, "/", keep_rights=False).exists()
     with pytest.raises(ScratchifyError, match="setuid"):
-        other.payload(tmp_path, keep_rights=True)
+        other.payload(tmp_path, "/", keep_rights=True)
 
 
 def test_the_command_stands_last_as_it_is(strace: Strace) -> None:
