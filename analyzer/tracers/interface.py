@@ -39,12 +39,17 @@ class Tracer(Protocol):
         ...
 
     @property
-    def logs(self) -> str:
-        """The directory inside the container where logs are written."""
+    def home(self) -> str:
+        """The tracer's own directory inside the container."""
         ...
 
-    def payload(self, work: Path, *, keep_rights: bool) -> Path:
-        """A tar archive (made in `work`) to unpack at the container's root before it starts."""
+    @property
+    def logs(self) -> str:
+        """The directory below it where logs are written."""
+        ...
+
+    def payload(self, work: Path, root: str, *, keep_rights: bool) -> Path:
+        """A tar archive (made in `work`) of `home`, to unpack at `root` ("/" or `home`) before a start."""
         ...
 
     def environment(self, variables: Mapping[str, str]) -> dict[str, str | None]:
