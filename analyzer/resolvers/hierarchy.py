@@ -23,5 +23,18 @@ NOT_RUN = re.compile(
     r"|reportbug|zsh|fish)(/|$)|/usr/include/|/pkgconfig/|\.a$|\.la$|/systemd/system/"
 )
 
+# Configuration of those who may not be there: init systems, cron, log rotation, PAM (see libraries.py).
+OTHERS = re.compile(
+    r"/etc/(init\.d|init|rc\w+\.d|cron\.[\w-]+|logrotate\.d|bash_completion\.d|apparmor\.d|ufw|systemd|kernel|apt"
+    r"|dpkg|insserv|udev|modprobe\.d|pam\.d|security)(/|$)"
+)
+
+# Parts that their programs document as optional, which come only when something names them. Modules of a web
+# server are loaded by its configuration. PostgreSQL's just-in-time compiler brings LLVM, more than all the
+# rest; without it "JIT will not be available, but no error will be raised" (jit_provider).
+OPTIONAL = re.compile(
+    r"/(apache2|httpd|nginx)/modules/[^/]+\.so$|/postgresql/.*/(llvmjit[\w.]*|bitcode(/.*)?)$"
+)
+
 # Their own resolvers know which parts of these a program reaches.
 INTERPRETERS = re.compile(r"/(python[\d.]*|ruby[\d.]*|perl[\d.]*|php[\w.-]*|node|nodejs|java|busybox)$")

@@ -15,9 +15,10 @@ from analyzer.filesystem import Entry, join, name_of, parent_of
 from analyzer.resolvers.commands import PACKAGE_MANAGERS, find_command, search_path
 from analyzer.resolvers.elf import may_be_elf
 from analyzer.resolvers.elfreader import ELF, constants
-from analyzer.resolvers.hierarchy import INTERPRETERS, NOT_RUN, SHARED_DIRECTORIES
+from analyzer.resolvers.hierarchy import INTERPRETERS, NOT_RUN, OPTIONAL, OTHERS, SHARED_DIRECTORIES
 from analyzer.resolvers.interface import Extractor, View
 from analyzer.resolvers.packagedb import PackageDatabase, read_database
+from analyzer.resolvers.shebang import may_run
 
 # A text beyond this is data.
 _TEXT_LIMIT = 1 << 20
@@ -38,13 +39,12 @@ _RELATIVE = (b"share/", b"lib/", b"libexec/", b"etc/", b"../share/", b"../lib/",
 # Commands that programs start by name, as far as the name is not an everyday word as well.
 _STARTED = frozenset(
     (
-        "awk bunzip2 bzip2 chmod cp cpio curl diff diff3 dirmngr egrep ffmpeg"
-        " ffprobe fusermount gawk getconf getent gpg gpg-agent gpg2 gpgv grep gs gunzip gzip hostname"
-        " ifconfig iptables ldconfig less lz4 lzip lzma lzop magick mailx mawk"
-        " mkdir mktemp modprobe mount mv nproc pager patch pbzip2 pdftocairo pdftoppm pdftotext"
-        " pgrep pigz pkill ps qpdf rm rmt rsh rsync scp sed sendmail sftp sox ssh ssh-add ssh-agent"
-        " ssh-askpass ssh-keygen stty tar tput tset umount uname uncompress unlzma unxz unzip wget"
-        " wkhtmltoimage wkhtmltopdf xauth xdg-open xz zcat zip zstd"
+        "awk bunzip2 bzip2 cpio curl diff3 egrep ffmpeg ffprobe fusermount gawk getconf getent gpg"
+        " gpg-agent gpg2 gpgv grep gs gunzip gzip ifconfig iptables ldconfig less lz4 lzip lzma lzop"
+        " magick mailx mawk mktemp modprobe nproc pager patch pbzip2 pdftocairo pdftoppm pdftotext pgrep"
+        " pigz pkill qpdf rmt rsh rsync scp sed sendmail sftp sox ssh ssh-add ssh-agent ssh-askpass"
+        " ssh-keygen stty tar tput tset uncompress unlzma unxz unzip wget wkhtmltoimage wkhtmltopdf xauth"
+        " xdg-open xz zcat zip zstd"
     ).split()
 )
 _STARTERS = frozenset(
@@ -92,7 +92,7 @@ def _spelled(blob: bytes, start: bytes) -> Iterator[bytes]:
         at = blob.find(b"\0" + start, end)
 
 
-LITERALS = Extractor("literals", 3, read_literals)
+LITERALS = Extractor("literals", 4, read_literals)
 
 
 class Literals:
@@ -102,6 +102,8 @@ class Literals:
 
     def __init__(self) -> None:
         self._database: PackageDatabase | None = None
+        # Waits until somebody names it: a package's configuration is kept whether it is read or not.
+        self._configuration: set[str] = set()
 
     def resolve(
         self, view: View, new: Sequence[str], kept: Mapping[str, Sequence[Evidence]]
@@ -112,6 +114,10 @@ class Literals:
                 if value.startswith("/") and ":" not in value:
                     yield from self._spelled(view, f"ENV {name}", value, named_by_author=True)
         readers = [path for path in new if _is_read(view.fs.entries[path], kept[path])]
+        self._configuration.update(path for path in new if _is_configuration(view.fs.entries[path]))
+        used = sorted(path for path in self._configuration if may_run(path, kept))
+        self._configuration.difference_update(used)
+        readers = sorted({*readers, *used})
         for path, literals in view.facts.get_many(LITERALS, readers).items():
             author = any(one.kind == "author" for one in kept[path])
             said = literals or {}
@@ -132,7 +138,7 @@ class Literals:
                 yield Evidence(found, "literal", source, f"{source} may start {name}")
 
     def _spelled(self, view: View, source: str, literal: str, *, named_by_author: bool) -> Iterator[Evidence]:
-        if _VOLATILE.match(literal) or NOT_RUN.search(literal):
+        if _VOLATILE.match(literal) or NOT_RUN.search(literal) or OTHERS.match(literal):
             return
         found = view.fs.resolve(literal)
         if found.missing or found.path == source or _VOLATILE.match(found.path):
@@ -157,9 +163,13 @@ class Literals:
         if package is None or not facts or facts.get("soname") or INTERPRETERS.search(source):
             return
         for path in package.paths:
-            if path.startswith(f"{directory.path}/") and not NOT_RUN.search(path):
+            if (
+                path.startswith(f"{directory.path}/")
+                and not NOT_RUN.search(path)
+                and not OPTIONAL.search(path)
+            ):
                 yield Evidence(
-                    path, "literal", source, f"{source} spells {literal}, and {package.name} put this there"
+                    path, "package", source, f"{source} spells {literal}, and {package.name} put this there"
                 )
 
     def _is_data(self, view: View, directory: str) -> bool:
@@ -177,11 +187,11 @@ def _kept_off(path: str) -> bool:
 
 
 def _is_read(entry: Entry, reasons: Iterable[Evidence]) -> bool:
-    """Programs and libraries; the author's own texts, and configuration."""
-    if entry.kind != "file":
-        return False
+    """Programs and libraries, and the author's own texts."""
     if entry.executable or may_be_elf(entry):
         return True
-    return entry.size <= _TEXT_LIMIT and (
-        entry.path.startswith("/etc/") or any(one.kind == "author" for one in reasons)
-    )
+    return entry.kind == "file" and entry.size <= _TEXT_LIMIT and any(one.kind == "author" for one in reasons)
+
+
+def _is_configuration(entry: Entry) -> bool:
+    return entry.kind == "file" and entry.size <= _TEXT_LIMIT and entry.path.startswith("/etc/")

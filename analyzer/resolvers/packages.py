@@ -3,30 +3,18 @@ main program or the coverage level asks for them."""
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from analyzer.evidence import Evidence, EvidenceKind, Unresolved
 from analyzer.filesystem import Filesystem
 from analyzer.resolvers.commands import find_command, search_path
-from analyzer.resolvers.hierarchy import INTERPRETERS, NOT_RUN, SHARED_DIRECTORIES
+from analyzer.resolvers.hierarchy import INTERPRETERS, NOT_RUN, OPTIONAL, OTHERS, SHARED_DIRECTORIES
 from analyzer.resolvers.interface import Finding, View
 from analyzer.resolvers.packagedb import Package, PackageDatabase, read_database, works
 from analyzer.resolvers.script import command_lines
 from analyzer.shell import read
 from analyzer.shell.calls import calls
-
-# Configuration of those who may not be there: init systems, cron, log rotation, PAM (see libraries.py).
-_OTHERS = re.compile(
-    r"/etc/(init\.d|init|rc\w+\.d|cron\.[\w-]+|logrotate\.d|bash_completion\.d|apparmor\.d|ufw|systemd|kernel|apt"
-    r"|dpkg|insserv|udev|modprobe\.d|pam\.d|security)(/|$)"
-)
-
-# Parts that their program documents as optional and that cost more than all the rest: PostgreSQL's
-# just-in-time compiler is LLVM, "if set to a non-existent library, JIT will not be available, but no error
-# will be raised" (jit_provider).
-_OPTIONAL = re.compile(r"/postgresql/.*/(llvmjit[\w.]*|bitcode(/.*)?)$")
 
 
 class Packages:
@@ -82,7 +70,7 @@ def package_roots(database: PackageDatabase, names: Iterable[str]) -> Iterator[E
 
 
 def main_programs(view: View) -> Iterator[tuple[str, str]]:
-    """What the image's start calls: the root's name and the program's path, links resolved."""
+    """What the image's start calls: the root's name and the path, links in its directory resolved."""
     for source, words in command_lines(view.config):
         if source != "entrypoint":
             continue
@@ -91,7 +79,8 @@ def main_programs(view: View) -> Iterator[tuple[str, str]]:
                 view.fs, call.values[0] or "", search_path(view.config), view.config.workdir or "/"
             )
             if found is not None:
-                yield source, view.fs.resolve(found).path
+                # A link may be another package's than what it leads to: it is the link that was named.
+                yield source, view.fs.resolve(found, follow=False).path
 
 
 def _reached(database: PackageDatabase, new: Sequence[str]) -> Iterator[Package]:
@@ -107,7 +96,7 @@ def _beside(fs: Filesystem, package: Package) -> Iterator[Evidence]:
     yield Evidence(f"/usr/share/doc/{package.name}/copyright", "package", source, reason)
     yield Evidence(f"/usr/share/licenses/{package.name}", "package", source, reason, tree=True)
     for path in package.conffiles:
-        if not _OTHERS.match(path):
+        if not OTHERS.match(path):
             yield Evidence(path, "package", source, f"configuration of {package.name}")
     for path in package.paths:
         if (
@@ -120,5 +109,5 @@ def _beside(fs: Filesystem, package: Package) -> Iterator[Evidence]:
 
 def _whole(package: Package, source: str, reason: str, kind: EvidenceKind = "package") -> Iterator[Evidence]:
     for path in package.paths:
-        if not NOT_RUN.search(path) and not _OPTIONAL.search(path) and not _OTHERS.match(path):
+        if not NOT_RUN.search(path) and not OPTIONAL.search(path) and not OTHERS.match(path):
             yield Evidence(path, kind, source, reason)

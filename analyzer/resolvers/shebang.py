@@ -57,10 +57,9 @@ def env_command(argument: str) -> str:
 def may_run(path: str, kept: Mapping[str, Sequence[Evidence]], *, shell: bool = False) -> bool:
     """Whether something kept may run this file; what a link leads to runs as the link does.
 
-    A path that is only spelled is no reason for another interpreter, but it is for the `shell` that a
-    program's own scripts are written for.
+    A file that is kept because a program's package put it there for the program is no reason for another
+    interpreter, but it is for a `shell`.
     """
-    kinds = _RUN_KINDS | {"literal"} if shell else _RUN_KINDS
     seen: set[str] = set()
     pending = [path]
     while pending:
@@ -69,7 +68,9 @@ def may_run(path: str, kept: Mapping[str, Sequence[Evidence]], *, shell: bool = 
             continue
         seen.add(here)
         for evidence in kept.get(here, ()):
-            if evidence.kind in kinds:
+            if evidence.kind in _RUN_KINDS:
+                return True
+            if shell and evidence.kind == "package" and not evidence.source.startswith("package: "):
                 return True
             if evidence.kind == "link" and evidence.source in kept:
                 pending.append(evidence.source)

@@ -139,6 +139,11 @@ def test_what_is_spelled(case: str) -> None:
     assert not gone & set(evidence)
 
 
+def test_configuration_that_nobody_reads_names_nothing() -> None:
+    root = Evidence("/etc/app/app.conf", "package", "package: app", "")
+    assert "/srv/media/logo.png" not in close(view_of(TREE), [root], [Literals()]).evidence
+
+
 def test_paths_in_env() -> None:
     config = ImageConfig(env=(("MODEL", "/opt/model"), ("TOOL_HOME", "/opt/tool"), ("PATH", "/usr/bin:/bin")))
     evidence = close(view_of(TREE, config=config), [], [Literals()]).evidence

@@ -10,12 +10,13 @@ from analyzer.resolvers.closure import close
 from analyzer.resolvers.interface import Resolver
 from analyzer.resolvers.packagedb import read_database
 from analyzer.resolvers.packages import Packages, WholePackages, package_roots
-from tests.imagefs import Dir, File, Node, view_of
+from tests.imagefs import Dir, File, Link, Node, view_of
 
 PACKAGES = {
     "webd": ["/usr/sbin/webd", "/usr/share/webd/errors/404.html", "/etc/webd/webd.conf", "/etc/init.d/webd",
              "/var/log/webd", "/var/log", "/usr/share/locale/de/webd.mo", "/usr/share/webd/unused.dat"],
     "libweb": ["/usr/lib/libweb.so.1", "/usr/lib/libweb-extra.so.1"],
+    "apache2": ["/usr/sbin/apache2", "/usr/lib/apache2/modules/mod_x.so", "/usr/share/apache2/error/x"],
     "bash": ["/usr/bin/bash", "/usr/share/bash/extra"],
     "postgresql": ["/usr/lib/postgresql/15/bin/postgres", "/usr/lib/postgresql/15/lib/llvmjit.so",
                    "/usr/lib/postgresql/15/lib/plpgsql.so"],
@@ -34,7 +35,12 @@ def image() -> dict[str, Node]:
         tree[f"/var/lib/dpkg/info/{name}.list"] = "".join(f"{path}\n" for path in paths)
         tree.update({path: File(path, mode=0o755) for path in paths if not path.startswith("/var/log")})
         tree[f"/usr/share/doc/{name}/copyright"] = name
-    return {**tree, "/var/lib/dpkg/status": status, "/var/log/webd": Dir()}
+    return {
+        **tree,
+        "/var/lib/dpkg/status": status,
+        "/var/log/webd": Dir(),
+        "/usr/bin/webd-link": Link("/usr/sbin/webd"),
+    }
 
 
 CASES: dict[str, tuple[Resolver, str, ImageConfig, set[str], set[str]]] = {
@@ -59,6 +65,14 @@ CASES: dict[str, tuple[Resolver, str, ImageConfig, set[str], set[str]]] = {
         Packages(), "/usr/lib/postgresql/15/bin/postgres",
         ImageConfig(cmd=("/usr/lib/postgresql/15/bin/postgres",)),
         {"/usr/lib/postgresql/15/lib/plpgsql.so"}, {"/usr/lib/postgresql/15/lib/llvmjit.so"},
+    ),
+    "modules of a web server, which configuration names": (
+        Packages(), "/usr/sbin/apache2", ImageConfig(cmd=("/usr/sbin/apache2",)),
+        {"/usr/share/apache2/error/x"}, {"/usr/lib/apache2/modules/mod_x.so"},
+    ),
+    "a link of another package's: the package of the link": (
+        Packages(), "/usr/bin/webd-link", ImageConfig(cmd=("/usr/bin/webd-link",)),
+        {"/usr/share/doc/webd/copyright"}, {"/usr/share/webd/unused.dat"},
     ),
     "at the level safe every package that is reached": (
         WholePackages(), "/usr/lib/libweb.so.1", ImageConfig(), {"/usr/lib/libweb-extra.so.1"},

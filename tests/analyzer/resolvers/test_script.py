@@ -55,10 +55,13 @@ TOOLS: dict[str, Node] = {
 
 
 def closed(
-    tree: Mapping[str, Node], config: ImageConfig | None = None, kind: EvidenceKind = "traced"
+    tree: Mapping[str, Node],
+    config: ImageConfig | None = None,
+    kind: EvidenceKind = "traced",
+    source: str = "package: test",
 ) -> Closure:
     view = view_of({**TOOLS, **tree}, config=config or ImageConfig(env=PATH, workdir="/work"))
-    roots = [Evidence(path, kind, "test", "") for path in tree]
+    roots = [Evidence(path, kind, source, "") for path in tree]
     return close(view, roots, [Interpreters(), Scripts()])
 
 
