@@ -6,6 +6,7 @@ networkx; `graph` asks questions of them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -14,7 +15,7 @@ from analyzer.context import Context
 from analyzer.copies import AuthorCopy, files_taken, stage_copies
 from analyzer.dockerfile.instructions import Add, Arg, Cmd, Copy, Entrypoint, Env, Run, User, Workdir
 from analyzer.dockerfile.scope import Expanded, Stage
-from analyzer.shell import read, shell_of
+from analyzer.shell import Shell, read, shebang_of, shell_of
 from analyzer.stages import Source, StageTable, Use, ordered
 
 NodeKind = Literal["stage", "instruction", "image", "context", "path", "remote", "value", "environment"]
@@ -260,8 +261,20 @@ def _names(instruction: Expanded) -> Iterator[str]:
         yield lookup.name
     command = instruction.command
     if isinstance(command, Run | Cmd | Entrypoint) and command.shell_form:
-        bodies = [heredoc.body for heredoc in instruction.node.heredocs]
-        for text in (*command.command, *bodies):
-            script = read(text, shell_of(instruction.shell))
-            for word in script.words():
-                yield from word.variables
+        for text, shell in _shell_texts(instruction):
+            yield from read(text, shell).variables()
+
+
+def _shell_texts(instruction: Expanded) -> Iterator[tuple[str, Shell]]:
+    """The shell text of a shell form: with its heredocs behind it, or, where it is nothing but one, the
+    body, which its first line may give to another program."""
+    node, shell = instruction.node, shell_of(instruction.shell)
+    text = " ".join(node.values)
+    if not node.heredocs:
+        yield text, shell
+    elif re.fullmatch(r"<<\S+", text.strip()):
+        for heredoc in node.heredocs:
+            yield heredoc.body, shebang_of(heredoc.body.encode("utf-8", "surrogateescape")) or shell
+    else:
+        bodies = "".join(f"{heredoc.content}{heredoc.name}\n" for heredoc in node.heredocs)
+        yield f"{text}\n{bodies}", shell

@@ -135,7 +135,7 @@ def _pip_split(text: str) -> tuple[str, str]:
 
 def _rpm_split(text: str) -> tuple[str, str]:
     """`name-1.2-3`: the version begins at the first `-` before a digit or a variable."""
-    match = re.search(r"-(?=\d|\$)", text)
+    match = re.search(r"-(?=\d|[\ue000-\uf8ff])", text)
     return (text[: match.start()], text[match.start() :]) if match else (text, "")
 
 
@@ -209,7 +209,7 @@ _MANAGERS: tuple[_Manager, ...] = (
             "remove": "remove purge autoremove auto-remove autopurge",
             "update": "update",
             "upgrade": "upgrade dist-upgrade full-upgrade safe-upgrade",
-            "clean": "clean autoclean auto-clean distclean",
+            "clean": "clean autoclean auto-clean distclean dist-clean",
         },
         split=_apt_split,
     ),
@@ -346,7 +346,7 @@ _MANAGERS: tuple[_Manager, ...] = (
             "update": "update-channels",
             "clean": "clear-cache",
         },
-        split=_at(r"-(?=\d|\$)"),
+        split=_at(r"-(?=\d|[\ue000-\uf8ff])"),
     ),
     _manager("docker-php-ext-install", "-j --ini-name", always="install"),
     _manager(
@@ -390,6 +390,9 @@ _MANAGERS: tuple[_Manager, ...] = (
         {"install": "--install --upgrade", "remove": "--erase", "import": "--import"},
     ),
 )
+
+# Stands for what is known only at run time while a name is split: the first private character of Unicode.
+_MASK = 0xE000
 
 _BY_PROGRAM = {program: manager for manager in _MANAGERS for program in manager.programs}
 _VERSIONED = re.compile(r"^(pip|python|gem|bundle|bundler|luarocks)[\d.]+$")
@@ -510,8 +513,23 @@ def _is_file(word: Word) -> bool:
 
 
 def _package(manager: _Manager, word: Word) -> Package:
-    name, version = manager.split(unquoted(word))
+    """Name and version, split in the constant text alone: a substitution may hold any sign."""
+    masked = ""
+    hidden: list[str] = []
+    for part in word.parts:
+        if part.kind == "text":
+            masked += part.text
+        else:
+            masked += chr(_MASK + len(hidden))
+            hidden.append(_written(word, part.start, part.end))
+    name, version = (_shown(text, hidden) for text in manager.split(masked))
     return Package(name, version, word)
+
+
+def _shown(text: str, hidden: Sequence[str]) -> str:
+    for index, written in enumerate(hidden):
+        text = text.replace(chr(_MASK + index), written)
+    return text
 
 
 def unquoted(word: Word) -> str:

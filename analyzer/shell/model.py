@@ -107,7 +107,8 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class Redirection:
-    """`2>&1`, `> file`, `<<EOF`. `descriptor` is the number as written, "" where none is."""
+    """`2>&1`, `> file`, `<<EOF`. `descriptor` is the number as written, "" where none is. `expansions` are
+    the parts of a heredoc's body that the shell puts in: none where the delimiter is quoted."""
 
     operator: str
     descriptor: str
@@ -116,6 +117,7 @@ class Redirection:
     end: int
     body: str = ""  # of a heredoc, as written
     body_start: int = 0
+    expansions: tuple[Part, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,3 +230,12 @@ class Script:
             for redirection in command.redirections:
                 if redirection.target is not None:
                     yield redirection.target
+
+    def variables(self) -> Iterator[str]:
+        """The name of every variable that the text expands, in words and in the bodies of heredocs; a name
+        comes as often as it stands there."""
+        for word in self.words():
+            yield from word.variables
+        for command in self.commands:
+            for redirection in command.redirections:
+                yield from (part.text for part in redirection.expansions if part.kind == "variable")

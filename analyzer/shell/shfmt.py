@@ -320,13 +320,18 @@ class _Reader:
         number = str((item.get("N") or {}).get("Value", ""))
         word = item.get("Word")
         target = self.word(word) if word else None
-        body, at = "", 0
-        if "Hdoc" in item:
-            at, end = _start(item["Hdoc"]), _end(item["Hdoc"])
-            body = _without_end(self.out.text(at, end), (target.value or "") if target else "")
-            with self.out.inside("heredoc", at, end):
-                self.substitutions(item["Hdoc"])
-        return Redirection(str(item["Op"]), number, target, start, target.end if target else start, body, at)
+        end = target.end if target else start
+        if "Hdoc" not in item:
+            return Redirection(str(item["Op"]), number, target, start, end)
+        at, last = _start(item["Hdoc"]), _end(item["Hdoc"])
+        body = _without_end(self.out.text(at, last), (target.value or "") if target else "")
+        with self.out.inside("heredoc", at, last):
+            expansions = tuple(
+                self._dynamic(part, False)
+                for part in item["Hdoc"].get("Parts", ())
+                if part["Type"] in _PART_KINDS
+            )
+        return Redirection(str(item["Op"]), number, target, start, end, body, at, expansions)
 
     def literal(self, start: int, end: int) -> Word:
         text = self.out.text(start, end)

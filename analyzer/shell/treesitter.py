@@ -430,16 +430,18 @@ class _Reader:
         target = word_of(
             self.out.text(start.start_byte, start.end_byte), parts, start.start_byte, start.end_byte, ""
         )
-        text, at = "", 0
-        if body is not None:
-            # The grammar leaves empty lines at its beginning out of the body.
-            at = self.source.find(b"\n", start.end_byte) + 1
-            text = self.out.text(at, body.end_byte).rstrip("\t")
-            if self.strict and not parts[0].quoted and re.search(r"`|\$\(", text):
-                raise _LostError  # substitutions in a body are not always seen
-            with self.out.inside("heredoc", body.start_byte, body.end_byte):
-                self.substitutions(body)
-        return Redirection(sign, number, target, node.start_byte, start.end_byte, text, at)
+        if body is None:
+            return Redirection(sign, number, target, node.start_byte, start.end_byte)
+        # The grammar leaves empty lines at its beginning out of the body.
+        at = self.source.find(b"\n", start.end_byte) + 1
+        text = self.out.text(at, body.end_byte).rstrip("\t")
+        if self.strict and not parts[0].quoted and re.search(r"`|\$\(", text):
+            raise _LostError  # substitutions in a body are not always seen
+        with self.out.inside("heredoc", body.start_byte, body.end_byte):
+            expansions = tuple(
+                self.dynamic(child, False) for child in body.children if child.type in _DYNAMIC
+            )
+        return Redirection(sign, number, target, node.start_byte, start.end_byte, text, at, expansions)
 
     def word(self, nodes: Sequence[Node]) -> Word:
         start, end = nodes[0].start_byte, nodes[-1].end_byte

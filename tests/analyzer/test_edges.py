@@ -133,6 +133,30 @@ EDGES: tuple[tuple[str, str, EdgeKind, list[str]], ...] = (
     ("the shell names a value", "FROM x\nENV E=1\nRUN sh -c 'x' \"$E\"", "uses value", ["line:3 -> env:E:2"]),
     ("not in single quotes", "FROM x\nENV E=1\nRUN echo '$E'", "uses value", []),
     ("not in a JSON form", 'FROM x\nENV E=1\nRUN ["echo", "$E"]', "uses value", []),
+    (
+        "in a heredoc that is the script",
+        "FROM x\nENV E=1\nRUN <<EOF\necho $E\nEOF\n",
+        "uses value",
+        ["line:3 -> env:E:2"],
+    ),
+    (
+        "in a heredoc that is input",
+        "FROM x\nENV E=1\nRUN cat <<EOF >/f\n$E\nEOF\n",
+        "uses value",
+        ["line:3 -> env:E:2"],
+    ),
+    (
+        "not in a quoted heredoc that is input",
+        "FROM x\nENV E=1\nRUN cat <<'EOF' >/f\n$E\nEOF\n",
+        "uses value",
+        [],
+    ),
+    (
+        "not in a heredoc for another program",
+        "FROM x\nENV E=1\nRUN <<EOF\n#!/usr/bin/python3\n$E\nEOF\n",
+        "uses value",
+        [],
+    ),
     ("in the shell form of CMD", "FROM x\nENV E=1\nCMD app $E", "uses value", ["line:3 -> env:E:2"]),
     (
         "a predefined ARG, declared",

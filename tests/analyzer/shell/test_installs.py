@@ -86,6 +86,19 @@ ACTIONS: tuple[tuple[str, str, list[str]], ...] = (
     ("pecl", "pecl install redis-5.3", ["pecl install: redis-5.3"]),
     ("a PHP extension", "docker-php-ext-install -j4 gd intl", ["docker-php-ext-install install: gd intl"]),
     ("a version known at run time", 'apt-get install "nginx=${V}"', ["apt-get install: nginx=${V}"]),
+    (
+        "a sign inside a substitution splits nothing",
+        "apk add $([ a != b ] && echo c) d=$(x =)",
+        [
+            "apk install: $([ a != b ] && echo c) d=$(x =)",
+        ],
+    ),
+    (
+        "a version behind a dash known at run time",
+        "yum install x-$V y-${N}-devel",
+        ["yum install: x-$V y-${N}-devel"],
+    ),
+    ("apt's newest way to clean", "apt-get dist-clean", ["apt-get clean:"]),
     ("names known at run time", "apk add $DEPS", ["apk install: $DEPS"]),
     ("under sudo", "sudo apt-get install x", ["apt-get install: x"]),
     ("in a branch", "if a; then apt-get install x; fi", ["apt-get install: x"]),
@@ -144,3 +157,21 @@ def test_spans_of_a_package() -> None:
     (call,) = manager_calls(read(text))
     word = call.packages[0].word
     assert (text[word.start : word.end], text[call.start : call.end]) == ("curl='1.*'", text)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "version"),
+    [
+        ("apt-get install postgresql-$M=$V", "postgresql-$M", "=$V"),
+        ("apk add $([ a != b ] && echo c)", "$([ a != b ] && echo c)", ""),
+        ("pip install 'a[b,c]>=1,<2'", "a[b,c]", ">=1,<2"),
+        ("pip install tensorflow${POSTFIX}==2", "tensorflow${POSTFIX}", "==2"),
+        ("yum install nginx-$V", "nginx", "-$V"),
+        ("npm install @s/p@~1", "@s/p", "@~1"),
+        ("go install h.test/m@latest", "h.test/m", "@latest"),
+        ("gem install a:1", "a", ":1"),
+    ],
+)
+def test_name_and_version(text: str, name: str, version: str) -> None:
+    (call,) = manager_calls(read(text))
+    assert (call.packages[0].name, call.packages[0].version) == (name, version)

@@ -281,3 +281,19 @@ TOKENS = (
 def test_any_shuffle_of_shell_tokens_is_read(tokens: list[str]) -> None:
     script = read(" ".join(tokens))
     assert script.fault is not None or script.reader in ("tree-sitter", "shfmt")
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ('a "$b" ${c:-d}', ["b", "c"]),
+        ("a <<E\n$b ${c}\nE\n", ["b", "c"]),
+        ("a <<E | d\n$b $(e $f)\nE\n", ["f", "b"]),
+        ("a <<'E'\n$b\nE\n", []),
+        ("a <<E\n\\$b\nE\n", []),
+        ("x=$y a > $z", ["y", "z"]),
+        ("a '$b'", []),
+    ],
+)
+def test_variables(text: str, names: list[str]) -> None:
+    assert list(read(text).variables()) == names
