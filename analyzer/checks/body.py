@@ -13,7 +13,7 @@ from analyzer.dockerfile.words import WordError
 from analyzer.shell import POSIX, Command, Part, Redirection, Script, Shell, Word, read, shebang_of
 from analyzer.shell.calls import Call, calls
 from analyzer.shell.downloads import Download, downloads
-from analyzer.shell.installs import ManagerCall, manager_calls
+from analyzer.shell.installs import ManagerCall, manager_call
 from analyzer.shell.model import Assignment
 
 Located = Word | Command | Part | Redirection | Assignment
@@ -37,9 +37,21 @@ class Body:
         return tuple(calls(self.script))
 
     @cached_property
+    def _by_name(self) -> dict[str, list[tuple[int, Call]]]:
+        found: dict[str, list[tuple[int, Call]]] = {}
+        for index, call in enumerate(self.calls):
+            found.setdefault(call.name, []).append((index, call))
+        return found
+
+    def called(self, *names: str) -> list[Call]:
+        """The calls of programs with one of these names, directories aside, in the order of the text."""
+        found = [pair for name in names for pair in self._by_name.get(name, ())]
+        return [call for _, call in sorted(found, key=lambda pair: pair[0])]
+
+    @cached_property
     def managers(self) -> tuple[ManagerCall, ...]:
         """Every call of a package manager: installs, removals, list updates, clean-ups."""
-        return tuple(manager_calls(self.script))
+        return tuple(found for call in self.calls if (found := manager_call(call)) is not None)
 
     @cached_property
     def downloads(self) -> tuple[Download, ...]:

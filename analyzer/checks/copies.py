@@ -105,8 +105,8 @@ def _extracted(subject: Subject, copy: Copy) -> Iterator[str]:
     stage = subject.stage_of(copy)
     for run, body in subject.runs:
         if subject.stage_of(run) is stage and run.node.start_line > copy.node.start_line:
-            for call in body.calls:
-                if call.name in ("tar", "bsdtar") and _extracts(call):
+            for call in body.called("tar", "bsdtar"):
+                if _extracts(call):
                     for word in call.arguments:
                         text = word.value if word.value is not None else word.text
                         yield basename(text.partition("=")[2] or text)

@@ -38,8 +38,8 @@ def _removed_later(subject: Subject) -> Iterator[Finding]:
 
 
 def _deleted(expanded: Expanded, body: Body, made: dict[str, Expanded]) -> Iterator[Finding]:
-    for call in body.calls:
-        if call.name != "rm" or (call.command.conditional and not call.command.optional):
+    for call in body.called("rm"):
+        if call.command.conditional and not call.command.optional:
             continue
         for word in call.arguments:
             if word.value is None or word.value.startswith("-") or word.pattern:
@@ -111,8 +111,8 @@ def _changed_whole(subject: Subject) -> Iterator[Finding]:
                 copied |= dict.fromkeys(destinations(expanded), expanded)
         elif isinstance(command, Run):
             body = subject.body(command)
-            for call in body.calls:
-                if call.name in ("chown", "chmod", "chgrp") and _recursive(call):
+            for call in body.called("chown", "chmod", "chgrp"):
+                if _recursive(call):
                     yield from _doubled(call, expanded, body, copied)
 
 

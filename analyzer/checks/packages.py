@@ -41,7 +41,7 @@ def cached(run: Run, *folders: str) -> bool:
 
 def removed(body: Body, after: int, *folders: str) -> bool:
     """Does a command behind a place in the text take one of these folders, or all in it, away?"""
-    for call in body.calls:
+    for call in body.called("rm", "find"):
         in_function = any(block.kind == "function" for block in call.command.where)
         if (call.command.start >= after or in_function) and _removes(call, folders):
             return True

@@ -239,9 +239,7 @@ _SAME = frozenset({"install", "reinstall", "remove", "purge", "autoremove", "aut
 
 def _front_end(subject: Subject) -> Iterator[Finding]:
     for _, body in subject.runs:
-        for call in body.calls:
-            if call.name != "apt":
-                continue
+        for call in body.called("apt"):
             word = call.words[0]
             verb = next((value for value in call.values[1:] if value and not value.startswith("-")), "")
             mended = None

@@ -65,7 +65,7 @@ _DIRECTORY_MODE = re.compile(r"0?[2][0-7]{3}|g\+s|g=.*s.*")
 
 def _setuid(subject: Subject) -> Iterator[Finding]:
     for _, _, body in runs(subject):
-        for call in body.calls:
+        for call in body.called("chmod", "install"):
             if _lends(call):
                 message = (
                     f"`{call.name}` makes a program that runs with its owner's rights, whoever starts it"

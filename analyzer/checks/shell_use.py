@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from posixpath import join, normpath
 
 from analyzer.checks import hadolint
 from analyzer.checks.body import Body
-from analyzer.checks.interface import Example, Finding, Fix, Rule
+from analyzer.checks.interface import Edit, Example, Finding, Fix, Rule
 from analyzer.checks.shell_edits import fix, insert_after
 from analyzer.checks.subject import Subject
-from analyzer.dockerfile.instructions import Run
+from analyzer.dockerfile.instructions import Run, Workdir
+from analyzer.dockerfile.source import Span
 from analyzer.shell import Command
 from analyzer.shell.calls import Call
 
@@ -21,10 +23,8 @@ _OUT_OF_PLACE = frozenset(
 
 def _out_of_place(subject: Subject) -> Iterator[Finding]:
     for run, body in subject.runs:
-        for call in body.calls:
+        for call in body.called(*_OUT_OF_PLACE):
             name = call.name
-            if name not in _OUT_OF_PLACE:
-                continue
             if name == "ssh" and any(mount.type in ("ssh", "secret") for mount in run.mounts):
                 # The builder lends it a key for this very use.
                 continue
@@ -49,10 +49,51 @@ OUT_OF_PLACE = Rule(
 
 
 def _changes_directory(subject: Subject) -> Iterator[Finding]:
-    for _, body in subject.runs:
+    for run, body in subject.runs:
         for command in body.script.named("cd")[:1]:
             message = "`cd` lasts until the end of this RUN; WORKDIR says it for all that follows"
-            yield Finding(CHANGES_DIRECTORY.name, message, body.span_of(command))
+            yield Finding(
+                CHANGES_DIRECTORY.name, message, body.span_of(command), _workdir_fix(subject, run, body)
+            )
+
+
+def _workdir_fix(subject: Subject, run: Run, body: Body) -> Fix | None:
+    """WORKDIR above, and the former one below, where `cd` comes first and all else depends on it.
+
+    Unsafe: WORKDIR makes a directory that is not there, and `cd` stops the build.
+    """
+    commands = body.script.commands
+    expanded = subject.expanded(run)
+    if len(commands) < 2 or len(body.script.named("cd")) != 1 or expanded.command is not run:
+        return None
+    first, second = commands[:2]
+    path = first.values[1] if len(first.words) == 2 else None
+    plain = first.name == "cd" and not (first.where or first.redirections or first.assignments)
+    if not plain or second.joined != "&&" or path is None or not re.fullmatch(r"[\w./][\w./-]*", path):
+        return None
+    stage = subject.stage_of(run)
+    here = (
+        [each for each in stage.instructions if each.node.start_line < run.node.start_line] if stage else []
+    )
+    known = any(isinstance(each.command, Workdir) and not each.undefined for each in here)
+    if not (known and expanded.workdir.startswith("/")) or run.node.heredocs:
+        # What the directory was before is the base image's business.
+        return None
+    gone = body.span(first.start, second.start)
+    source = subject.dockerfile.source
+    if b"#" in source.data[gone.start : gone.end]:
+        return None
+    target, before = normpath(join(expanded.workdir, path)), expanded.workdir
+    keyword = "workdir" if run.node.name.text.islower() else "WORKDIR"
+    start = run.node.span.start
+    end = body.span(len(body.script.source.rstrip()) - 1, len(body.script.source.rstrip())).end
+    newline = subject.dockerfile.newline
+    edits = (
+        Edit(Span(start, start), f"{keyword} {target}{newline}"),
+        Edit(gone, ""),
+        Edit(Span(end, end), f"{newline}{keyword} {before}"),
+    )
+    return Fix(edits, "set the directory with WORKDIR, and the former one again", safe=False)
 
 
 CHANGES_DIRECTORY = Rule(
@@ -67,13 +108,13 @@ CHANGES_DIRECTORY = Rule(
         Example("FROM debian:12\nRUN cd /usr/src/app && git clone https://example.org/a.git\n", lines=(2,)),
     ),
     good=(Example("FROM debian:12\nWORKDIR /usr/src/app\nRUN git clone https://example.org/a.git\n"),),
+    fix="unsafe",
 )
 
 
 def _sudo(subject: Subject) -> Iterator[Finding]:
     for _, body in subject.runs:
-        call = next((call for call in body.calls if call.name == "sudo"), None)
-        if call is not None:
+        for call in body.called("sudo")[:1]:
             message = "sudo in a build step: RUN is root already, or `USER root` makes it so"
             yield Finding(SUDO.name, message, body.span_of(call.words[0]))
 
@@ -101,8 +142,8 @@ _HIGH = 100_000
 
 def _high_uid(subject: Subject) -> Iterator[Finding]:
     for _, body in subject.runs:
-        for call in body.calls:
-            if call.name != "useradd" or _no_log_init(call):
+        for call in body.called("useradd"):
+            if _no_log_init(call):
                 continue
             uid = _uid(call)
             if uid is not None and uid >= _HIGH:
@@ -154,8 +195,8 @@ _WGET_TAKES = frozenset("OPoaitTwUeARDlBQ")
 
 def _progress(subject: Subject) -> Iterator[Finding]:
     for run, body in subject.runs:
-        for call in body.calls:
-            if call.name != "wget" or not _shows_progress(call):
+        for call in body.called("wget"):
+            if not _shows_progress(call):
                 continue
             message = "wget draws its progress into the build log, a line for every few kilobytes"
             yield Finding(
@@ -281,7 +322,7 @@ def _two_clients(subject: Subject) -> Iterator[Finding]:
     for run, body in subject.runs:
         if subject.stage_of(run) is not stage:
             stage, seen = subject.stage_of(run), set()
-        clients = [call for call in body.calls if call.name in ("curl", "wget")]
+        clients = body.called("curl", "wget")
         seen |= {call.name for call in clients}
         if clients and len(seen) == 2:
             message = "this stage downloads with both curl and wget; one of them is enough"
@@ -313,9 +354,9 @@ TWO_CLIENTS = Rule(
 
 def _replaces_shell(subject: Subject) -> Iterator[Finding]:
     for _, body in subject.runs:
-        for call in body.calls:
+        for call in body.called("ln"):
             operands = [value for value in call.values[1:] if value is None or not value.startswith("-")]
-            if call.name == "ln" and len(operands) > 1 and operands[-1] in ("/bin/sh", "/usr/bin/sh"):
+            if len(operands) > 1 and operands[-1] in ("/bin/sh", "/usr/bin/sh"):
                 message = "this replaces the shell of every program in the image; SHELL sets that of RUN"
                 yield Finding(REPLACES_SHELL.name, message, body.span_of_call(call))
 

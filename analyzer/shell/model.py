@@ -66,9 +66,13 @@ class Word:
         """The text with its quoting taken off; None when a part is known only at run time.
 
         A pattern is given as it stands."""
-        if any(part.kind != "text" for part in self.parts):
+        parts = self.parts
+        # Nearly every word is one piece of text, and checks ask often.
+        if len(parts) == 1:
+            return parts[0].text if parts[0].kind == "text" else None
+        if any(part.kind != "text" for part in parts):
             return None
-        return "".join(part.text for part in self.parts)
+        return "".join(part.text for part in parts)
 
     @property
     def dynamic(self) -> bool:

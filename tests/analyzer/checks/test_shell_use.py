@@ -107,6 +107,37 @@ def test_fix(rule: str, text: str, expected: str) -> None:
     assert mended(f"{FROM}{text}\n", rule) == f"{FROM}{expected}\n"
 
 
+DIRECTORIES = [
+    ("a path, and back", "RUN cd /b && c", "WORKDIR /b\nRUN c\nWORKDIR /a"),
+    ("a relative path", "RUN cd b/../d && c && \\\n  e", "WORKDIR /a/d\nRUN c && \\\n  e\nWORKDIR /a"),
+    (
+        "flags, and a line break behind cd",
+        "RUN --network=none cd /b \\\n  && c",
+        "WORKDIR /b\nRUN --network=none c\nWORKDIR /a",
+    ),
+    ("a comment between", "RUN cd /b && \\\n# why\n  c", "RUN cd /b && \\\n# why\n  c"),
+    ("a failure that does not count", "RUN cd /b; c", "RUN cd /b; c"),
+    ("back again", "RUN cd /b && c && cd -", "RUN cd /b && c && cd -"),
+    ("in a subshell", "RUN (cd /b && c)", "RUN (cd /b && c)"),
+    ("not first", "RUN c && cd /b && d", "RUN c && cd /b && d"),
+    ("a path that is not known", "RUN cd $B && c", "RUN cd $B && c"),
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [row[1:] for row in DIRECTORIES], ids=[row[0] for row in DIRECTORIES]
+)
+def test_workdir(text: str, expected: str) -> None:
+    before = f"{FROM}WORKDIR /a\n{text}\nCMD x\n"
+    assert mended(before, "DL3003", unsafe=True) == f"{FROM}WORKDIR /a\n{expected}\nCMD x\n"
+    assert mended(before, "DL3003") == before
+
+
+def test_the_base_images_directory_is_not_known() -> None:
+    text = f"{FROM}RUN cd /b && c\n"
+    assert mended(text, "DL3003", unsafe=True) == text
+
+
 def test_busybox_wget_knows_no_progress() -> None:
     text = "FROM alpine:3.20\nRUN wget https://a.test\n"
     assert mended(text, "DL3047", unsafe=True) == text
