@@ -423,12 +423,21 @@ def default_probes(config: ImageConfig) -> list[Probe]:
 
 
 def recorded(outcomes: Iterable[Outcome]) -> list[Probe]:
-    """The probes that a recording's outcomes answer. Raises InputError for one that cannot be asked again."""
-    probes: list[Probe] = []
-    for outcome in outcomes:
-        start = StartProbe()
-        probes += [start] if outcome.probe == start.text else parse(outcome.probe, "recording")
-    return probes
+    """The probes that a recording's outcomes answer. Raises InputError for one that cannot be asked again.
+
+    A health test of several lines is one probe: what is recorded is not split into lines.
+    """
+    return [_recorded(outcome.probe) for outcome in outcomes]
+
+
+def _recorded(text: str) -> Probe:
+    start = StartProbe()
+    if text == start.text:
+        return start
+    try:
+        return _probe(text, split_words(text), Path())
+    except _FaultError as fault:
+        raise InputError([Problem("recording", 1, fault.column, fault.message, text, fault.hint)]) from None
 
 
 def health_command(config: ImageConfig) -> tuple[str, ...]:

@@ -36,16 +36,18 @@ _SHAPES: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("Slack token", re.compile(r"\bxox[abeoprs]-[\w-]{10,}")),
     ("Stripe key", re.compile(r"\b[rs]k_(?:live|test)_\w{16,}")),
 )
+# A page may hold a megabyte without a break: a match begins where a word does, and gives back nothing of it.
 _URL_PASSWORD = re.compile(
-    r"(?P<head>\b[a-z][a-z0-9+.-]*://[^\s/:@'\"]*:)(?P<value>[^\s/@'\"]+)(?=@)", re.IGNORECASE
+    r"(?P<head>(?<![a-z0-9+.-])[a-z][a-z0-9+.-]*+://[^\s/:@'\"]*:)(?P<value>[^\s/@'\"]+)(?=@)", re.IGNORECASE
 )
 _HEADER = re.compile(
-    r"""(?ix) (?P<head> \b
+    r"""(?ix) (?P<head> (?<! [\w-] )
     (?P<name> (?:proxy-)?authorization | (?:set-)?cookie | x-[a-z-]*(?:key|token|secret|auth) )
     \s* : \s* ) (?P<value> [^\r\n'"]+ )"""
 )
 _ASSIGNMENT = re.compile(
-    r"""(?x) (?P<head> (?P<quote>["']?) (?P<name> [A-Za-z][\w.-]* ) (?P=quote) \s* [=:] \s* )
+    r"""(?x) (?<! [\w.] ) (?<! [\w.]- ) (?<! [\w.]-- )
+    (?P<head> (?P<quote>["']?) (?P<name> [A-Za-z][\w.-]*+ ) (?P=quote) \s*+ [=:] \s*+ )
     (?: "(?P<double> (?: [^"\\] | \\. )+ )" | '(?P<single> [^']+ )' | (?P<value> [^\s"'&;,<>{}\[\]]+ ) )"""
 )
 

@@ -225,5 +225,11 @@ def test_ports_to_publish() -> None:
 
 
 def test_recorded_probes_are_asked_again() -> None:
-    outcomes = [Outcome(text, Answer(True, 0)) for text in ("start", "tcp localhost:80", "run a")]
-    assert recorded(outcomes) == [StartProbe(), TcpProbe("tcp localhost:80", 80), RunProbe("run a", ("a",))]
+    health = default_probes(ImageConfig(healthcheck=Healthcheck(("CMD-SHELL", "a\n# b\nc 'd'"))))
+    probes = [StartProbe(), TcpProbe("tcp localhost:80", 80), RunProbe("run a", ("a",)), *health]
+    assert recorded(Outcome(probe.text, Answer(True, 0)) for probe in probes) == probes
+
+
+def test_a_recorded_probe_that_cannot_be_read() -> None:
+    with pytest.raises(InputError, match="recording:1:6"):
+        recorded([Outcome("exec 'a", Answer(True, 0))])
