@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
@@ -12,6 +13,8 @@ from analyzer.errors import ScratchifyError
 from analyzer.filesystem import Entry, Filesystem
 from analyzer.image import ImageFacts
 from analyzer.recording import Recording
+from analyzer.resolvers.facts import Cache, LiveFacts
+from rewriters.cache import cache_folder
 from rewriters.progress import Progress
 
 
@@ -42,6 +45,15 @@ def save(engine: Engine, image: str, work: Path, progress: Progress, title: str)
         engine.save(image, archive)
         saved = open_image(archive, folder)
     return Image(image, saved.facts, saved.filesystem, saved.contents)
+
+
+def live_facts(image: Image) -> LiveFacts:
+    """Facts of a saved image's files, remembered in the user's cache; without one they are only slower."""
+    try:
+        cache = Cache(cache_folder() / "facts.sqlite")
+    except (OSError, sqlite3.Error):
+        cache = None
+    return LiveFacts(image.fs, image.facts.layers, cache)
 
 
 class _NoContents:

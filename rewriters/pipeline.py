@@ -19,7 +19,7 @@ from analyzer.resolvers.table import LEVELS
 from analyzer.tracers.strace import find_strace
 from rewriters.assemble import Assembly, rewritten
 from rewriters.build import build_request, find_tools, write_dockerfile
-from rewriters.capture import Image, from_recording
+from rewriters.capture import Image, from_recording, live_facts
 from rewriters.planning import Planner, author_evidence, keep
 from rewriters.progress import Progress
 from rewriters.render import Tools
@@ -54,7 +54,7 @@ def rewrite(
         bench = Bench(engine, find_strace(), request, work, progress)
         original = build_original(bench, source)
         recording = watch(bench, original)
-        facts = LiveFacts(original.fs, original.facts.layers)
+        facts = live_facts(original)
         planner = Planner(
             source,
             request.keeping,
@@ -105,7 +105,7 @@ def trace(
         bench = Bench(engine, find_strace(), request, work, progress)
         original = build_original(bench, source) if source else take_image(bench, image or "")
         recording = watch(bench, original)
-        facts = LiveFacts(original.fs, original.facts.layers)
+        facts = live_facts(original)
         if source is None:
             record_facts(bench, original, recording, facts, (), None)
         else:
@@ -128,7 +128,7 @@ def verify(
         bench = Bench(engine, find_strace(), request, work, progress)
         original = take_image(bench, against) if against else build_original(bench, source)
         recording = watch(bench, original)
-        facts = LiveFacts(original.fs, original.facts.layers)
+        facts = live_facts(original)
         planner = Planner(source, request.keeping, original, recording, facts, lambda: None)
         slim = build_file(bench, source.data, source.path, "Building the rewritten Dockerfile")
         return judge(bench, planner, planner.keep(), slim)

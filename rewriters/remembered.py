@@ -14,16 +14,11 @@ from analyzer.evidence import Answers, Evidence, Unresolved
 from analyzer.filesystem import Entry, Filesystem
 from analyzer.keepset import KeepSet
 from rewriters import block
+from rewriters.cache import cache_folder
 
 SCHEMA = 1
 # So many blocks are remembered; the oldest go first.
 MOST = 64
-
-
-def cache_folder() -> Path:
-    """$XDG_CACHE_HOME/scratchify, by default ~/.cache/scratchify."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "scratchify"
 
 
 def _place(digest: str) -> Path:
