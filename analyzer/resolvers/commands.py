@@ -16,7 +16,7 @@ _INSTALLERS = (
     " dnf5 dpkg dpkg-deb dpkg-divert dpkg-query dpkg-reconfigure easy_install mamba microdnf opkg pacman pip"
     " pip2 pip3 pipx rpm rpmkeys snap tdnf update-alternatives yum zypper"
 )
-# Faces of an init system that is not PID 1 of a container: scripts and tools name them for hosts that have it.
+# Faces of an init system that is not PID 1 of a container: scripts name them for hosts that have it.
 _INIT_SYSTEM = (
     "systemctl systemd systemd-sysv-install update-rc.d invoke-rc.d deb-systemd-helper deb-systemd-invoke"
     " init-d-script telinit runlevel journalctl loginctl rc-service rc-update initctl"
