@@ -33,6 +33,15 @@ _MACHINES = {
 # Names that musl's loader answers itself, whatever follows the dot.
 _MUSL_OWN = re.compile(r"lib(c|pthread|rt|m|dl|util|xnet)\.")
 
+# Subdirectories that glibc before 2.37 tries as well, for x86-64.
+_LEGACY = tuple(
+    "/".join(parts)
+    for tls in ("", "tls")
+    for better in ("", "haswell", "haswell/avx512_1")
+    for platform in ("", "x86_64")
+    if (parts := [part for part in (tls, better, platform) if part])
+)
+
 _CACHE_OLD = b"ld.so-1.7.0\0"
 _CACHE_NEW = b"glibc-ld.so.cache1.1"
 
@@ -203,10 +212,13 @@ class Search:
     def _levels(self, directory: str) -> tuple[str, ...]:
         """Subdirectories for better processors: which one serves is known only where the image runs."""
         if directory not in self._hwcaps:
-            found = self.view.fs.resolve(f"{directory}/glibc-hwcaps")
-            self._hwcaps[directory] = tuple(
-                f"{directory}/glibc-hwcaps/{name}" for name in self.view.fs.names(found.path)
-            )
+            fs = self.view.fs
+            found = fs.resolve(f"{directory}/glibc-hwcaps")
+            levels = [f"{directory}/glibc-hwcaps/{name}" for name in fs.names(found.path)]
+            levels += [
+                f"{directory}/{name}" for name in _LEGACY if fs.lookup(f"{directory}/{name}") is not None
+            ]
+            self._hwcaps[directory] = tuple(levels)
         return self._hwcaps[directory]
 
     def _cached(self, name: str, needer: Needer) -> list[str]:

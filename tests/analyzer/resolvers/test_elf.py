@@ -1,4 +1,6 @@
-"""The loaders' search, as glibc (ld.so(8)) and musl (ldso/dynlink.c) do it."""
+"""The loaders' search. For glibc the orders are those that LD_DEBUG=libs shows of 2.36 (RPATH and its
+inheritance, RUNPATH, LD_LIBRARY_PATH, $LIB, $PLATFORM, hwcaps, NODEFLIB, the default directories); for musl
+those of its ldso/dynlink.c."""
 
 from __future__ import annotations
 
@@ -131,6 +133,15 @@ CASES: dict[str, tuple[dict[str, Node], set[str]]] = {
             "/usr/lib/glibc-hwcaps/x86-64-v3/liba.so.1": elf(),
         },
         {"/usr/lib/liba.so.1", "/usr/lib/glibc-hwcaps/x86-64-v3/liba.so.1"},
+    ),
+    "the older kind of such directories": (
+        {
+            "/bin/app": program(needed=["liba.so.1"]),
+            "/usr/lib/liba.so.1": elf(),
+            "/usr/lib/haswell/liba.so.1": elf(),
+            "/usr/lib/tls/x86_64/liba.so.1": elf(),
+        },
+        {"/usr/lib/liba.so.1", "/usr/lib/haswell/liba.so.1", "/usr/lib/tls/x86_64/liba.so.1"},
     ),
     "NODEFLIB shuts the default directories": (
         {"/bin/app": program(needed=["liba.so"], nodeflib=True), "/usr/lib/liba.so": elf()},
