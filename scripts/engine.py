@@ -22,6 +22,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -90,12 +91,10 @@ def running_engine() -> Iterator[DockerEngine]:
 def private_daemon(reason: str) -> Iterator[DockerEngine]:
     if os.geteuid() != 0:
         raise NoEngineError(f"{reason}\nStart Docker, or run this as root: then it starts one of its own.")
-    RUN.mkdir(mode=0o711, exist_ok=True)
-    with (RUN / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    CACHE.mkdir(exist_ok=True)
+    with (CACHE / "engine.lock").open("w") as lock:
         os.environ["DOCKER_HOST"] = f"unix://{SOCKET}"
-        engine = answering() or start_daemon(reason)
-        fcntl.flock(lock, fcntl.LOCK_SH)
+        engine = joined(lock, reason)
         try:
             yield engine
         finally:
@@ -106,6 +105,22 @@ def private_daemon(reason: str) -> Iterator[DockerEngine]:
                 say("another command still uses the private daemon: it stays")
             else:
                 stop_daemon()
+
+
+def joined(lock: IO[str], reason: str) -> DockerEngine:
+    """The private daemon, started by the first of its users; each holds the lock shared."""
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            fcntl.flock(lock, fcntl.LOCK_SH)
+            if engine := answering():
+                return engine
+            fcntl.flock(lock, fcntl.LOCK_UN)
+        else:
+            engine = answering() or start_daemon(reason)
+            fcntl.flock(lock, fcntl.LOCK_SH)
+            return engine
 
 
 def answering() -> DockerEngine | None:
@@ -126,6 +141,7 @@ def start_daemon(reason: str) -> DockerEngine:
         os.environ["DOCKER_HOST"] = f"unix://{SOCKET}"
     say(f"starting a private docker daemon on {SOCKET}, its data in {DATA.relative_to(ROOT)}")
     DATA.mkdir(parents=True, exist_ok=True)
+    RUN.mkdir(mode=0o711, exist_ok=True)
     make_bridge()
     argv = ["dockerd", "--data-root", str(DATA), "--exec-root", str(RUN / "exec")]
     argv += ["--host", f"unix://{SOCKET}", "--pidfile", str(PID_FILE)]
