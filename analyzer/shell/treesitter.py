@@ -87,9 +87,18 @@ def _grammar() -> object:
     return binding.language()
 
 
+# The grammar's scanner looks characters up in C's table of 256: one far beyond it ends the process. What is
+# not ASCII is a word's character to the shell, and none of a name, as `%` is; text is taken from the source.
+_PLAIN = bytes(range(0x80)) + b"%" * 0x80
+
+
+def _tree(source: bytes) -> Node:
+    return _parser().parse(source.translate(_PLAIN)).root_node
+
+
 def read(source: bytes, shell: Shell) -> Script | None:
     """The text's commands; None where the grammar cannot be trusted with it."""
-    root = _parser().parse(source).root_node
+    root = _tree(source)
     if root.has_error:
         return None
     reader = _Reader(source, shell, strict=True)
@@ -103,7 +112,7 @@ def read(source: bytes, shell: Shell) -> Script | None:
 def read_partly(source: bytes, shell: Shell, fault: Fault) -> Script:
     """What can be read of text that is no shell text as a whole."""
     reader = _Reader(source, shell, strict=False)
-    reader.statements(_parser().parse(source).root_node.children)
+    reader.statements(_tree(source).children)
     return reader.out.finish("partial", fault)
 
 

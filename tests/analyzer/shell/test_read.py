@@ -150,6 +150,21 @@ def test_spans_are_those_of_the_text(text: str) -> None:
         assert script.source[word.start : word.end].decode() == word.text
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("{\U000d0bb5", ["{\U000d0bb5"]),  # the grammar's scanner ends the process on this
+        ("echo {\U0001f600,a} \u4f60\u597d", ["echo|{\U0001f600,a}|\u4f60\u597d"]),
+        ("\u00e9=1", ["\u00e9=1"]),
+        ('echo "$\u00e9" $a\u00e9', ["echo|$\u00e9|$a\u00e9"]),
+        ("cat <<\u00e9\nx\n\u00e9\n", ["cat << \u00e9{x\n}"]),
+    ],
+    ids=["beyond the scanner's table", "in braces", "no assignment", "no name", "a delimiter"],
+)
+def test_characters_beyond_ascii(text: str, expected: list[str]) -> None:
+    assert shown(read(text)) == expected
+
+
 def test_spans_count_bytes() -> None:
     script = read("echo 'é' b")
     assert [(word.start, word.end) for word in script.commands[0].words] == [(0, 4), (5, 9), (10, 11)]
