@@ -102,9 +102,7 @@ def _slim_sibling(subject: Subject) -> Iterator[Finding]:
     stage = chain(subject)[0]
     command = stage.start.command
     if isinstance(command, From) and command.base.text.endswith(reference.tag):
-        message = (
-            f"{name}:{reference.tag} has a sibling without compilers and headers: {name}:{reference.tag}-slim"
-        )
+        message = f"{name}:{reference.tag} has a smaller sibling: {name}:{reference.tag}-slim"
         yield Finding(SLIM_SIBLING.name, message, stage.start.node.span_of(command.base))
 
 
@@ -112,7 +110,7 @@ SLIM_SIBLING = Rule(
     name="SLIM109",
     severity="info",
     summary="The image stands on the full variant of a base that has a slim one.",
-    why="The full variant brings compilers, headers and version control: several hundred megabytes.",
+    why="The full variant brings what no program needs: of languages, compilers and headers too.",
     remedy="Take the `-slim` tag for the image; build in a stage on the full one.",
     url=url("SLIM109"),
     check=_slim_sibling,

@@ -170,7 +170,12 @@ def _same_in_json(subject: Subject, command: Cmd | Entrypoint) -> Fix | None:
 
 
 def _shell_is_known(subject: Subject, command: Cmd | Entrypoint) -> bool:
-    """A SHELL here, or a base that has none of its own: scratch, and Docker's official images of Linux."""
+    """A SHELL here, or a base that has none of its own: scratch, and Docker's official images of Linux.
+
+    Of a shell of Windows the image keeps another mark beside the array.
+    """
+    if not subject.body(command).script.shell.readable:
+        return False
     stage = subject.stage_of(command)
     while stage is not None:
         if any(
@@ -179,12 +184,9 @@ def _shell_is_known(subject: Subject, command: Cmd | Entrypoint) -> bool:
         ):
             return True
         if stage.parent is None:
-            break
+            return official_name(stage.base) != "" or stage.base == "scratch"
         stage = subject.stages[stage.parent]
-    if stage is None:
-        return False
-    windows = subject.body(command).script.shell.dialect == "cmd"
-    return (official_name(stage.base) != "" or stage.base == "scratch") and not windows
+    return False
 
 
 SHELL_FORM = Rule(

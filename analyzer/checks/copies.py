@@ -30,8 +30,9 @@ def _add_for_copy(subject: Subject) -> Iterator[Finding]:
     for command in subject.all_of(Add):
         plain = []
         kinds: list[bool | None] = []
+        unknown = bool(subject.expanded(command).undefined)
         for token, source in _expanded(subject, command):
-            if is_remote(source) or _REMOTE.match(source):
+            if is_remote(source) or _REMOTE.match(source) or (unknown and "$" in token.text):
                 kinds.append(True)
                 continue
             known = _known(subject, source)

@@ -72,6 +72,42 @@ def called(subject: Subject) -> frozenset[str]:
     return frozenset(call.name for _, body in started(subject) for call in body.calls)
 
 
+def scripts(subject: Subject) -> Iterator[str | None]:
+    """The texts of the copied files that CMD, ENTRYPOINT and HEALTHCHECK call, as shell text or not; None for
+    one that is not there to be read."""
+    copied = [
+        (command, expanded)
+        for expanded in steps(subject)
+        if isinstance(command := expanded.command, Copy | Add)
+    ]
+    final = subject.final
+    workdir = final.config.workdir if final is not None else ""
+    for _, body in started(subject):
+        for call in body.calls:
+            for word in call.words[:2]:
+                name = word.value or ""
+                if "/" in name or name.endswith(".sh") or (word is call.words[0] and "entrypoint" in name):
+                    yield from _read(subject, absolute(name, workdir), copied)
+
+
+def _read(subject: Subject, path: str, copied: list[tuple[Copy | Add, Expanded]]) -> Iterator[str | None]:
+    context = subject.around.context
+    for command, expanded in copied:
+        for source, place in zip(expanded.words[:-1], destinations(expanded), strict=False):
+            if place != path and not path.startswith(f"{place.rstrip('/')}/"):
+                if basename(path) == basename(source):
+                    yield None
+                continue
+            if context is None or getattr(command, "from_", None) is not None:
+                yield None
+                continue
+            file = context / source.strip("/") / path[len(place) :].strip("/")
+            try:
+                yield file.read_text(encoding="utf-8", errors="replace")[:100_000] if file.is_file() else None
+            except (OSError, ValueError):
+                yield None
+
+
 def absolute(path: str, workdir: str) -> str:
     """A path of the image, as it stands or below the working directory."""
     return normpath(join(workdir or "/", path))

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 
 from analyzer.checks.base_images import official_name
 from analyzer.checks.body import Body
-from analyzer.checks.final_image import base, called, chain, runs, runs_a_program, url
+from analyzer.checks.final_image import base, called, chain, runs, runs_a_program, scripts, url
 from analyzer.checks.interface import Example, Finding, Rule
 from analyzer.checks.packages import cached, clause, removed
 from analyzer.checks.shell_edits import always_runs, append_command, fix
@@ -68,7 +68,7 @@ def _of_kind(subject: Subject, wanted: str) -> Iterator[tuple[Body, list[Package
     if not runs_a_program(subject):
         return
     gone = removed_later(subject)
-    used = called(subject)
+    used = called(subject) | (_script_words(subject) if wanted == "fetch" else frozenset())
     for _, _, body in runs(subject):
         packages = [
             package
@@ -77,6 +77,16 @@ def _of_kind(subject: Subject, wanted: str) -> Iterator[tuple[Body, list[Package
         ]
         if packages:
             yield body, packages
+
+
+def _script_words(subject: Subject) -> frozenset[str]:
+    """The fetchers that a script of the container names; all of them where one cannot be read."""
+    found: set[str] = set()
+    for text in scripts(subject):
+        if text is None:
+            return _FETCHERS
+        found |= {name for name in _FETCHERS if re.search(rf"\b{name}\b", text)}
+    return frozenset(found)
 
 
 def _kind(package: str) -> str:
@@ -159,6 +169,12 @@ FETCH_TOOLS = Rule(
             "FROM debian:12\nRUN apt-get update && apt-get install -y curl\n"
             'HEALTHCHECK CMD curl -f http://localhost/\nCMD ["/app/run"]\n',
             note="The health check calls it.",
+        ),
+        Example(
+            "FROM debian:12\nRUN apt-get update && apt-get install -y curl\nCOPY start.sh /\n"
+            'ENTRYPOINT ["/start.sh"]\n',
+            files={"start.sh": "#!/bin/sh\ncurl -f http://other/ && exec /app/run\n"},
+            note="The entrypoint calls it.",
         ),
         Example(
             "FROM debian:12 AS source\nRUN apt-get install -y git && git clone https://example.org/a.git /a\n"

@@ -78,19 +78,32 @@ def _braces(path: str) -> list[str]:
 
 
 def unpinned(subject: Subject, run: Run, call: ManagerCall) -> list[Package]:
-    """The packages of a call that have no version; a name from the build's environment is looked up."""
-    environment = subject.expanded(run).environment
+    """The packages of a call that have no version; what a variable holds is looked up."""
     found = []
     for package in call.packages:
         if package.version:
             continue
         names = package.word.variables
-        if len(names) == 1 and len(package.word.parts) == 1 and names[0] in environment:
-            words = environment[names[0]].split()
-            if all(pinned_by(word) for word in words):
+        if len(names) == 1 and len(package.word.parts) == 1:
+            held = _held(subject, run, names[0])
+            if held and all(pinned_by(word) for word in held.split()):
                 continue
         found.append(package)
     return found
+
+
+def _held(subject: Subject, run: Run, name: str) -> str:
+    """What a name holds: by an assignment of the same text, else in the build's environment; "" where nobody
+    knows."""
+    values = [
+        each.value.value if each.value is not None else None
+        for command in subject.body(run).script.commands
+        for each in command.assignments
+        if each.name == name
+    ]
+    if values:
+        return " ".join(value or "?" for value in values)
+    return subject.expanded(run).environment.get(name) or ""
 
 
 def pinned_by(word: str) -> bool:

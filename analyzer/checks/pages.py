@@ -56,6 +56,7 @@ def index(rules: tuple[Rule, ...]) -> str:
         "# Rules",
         "",
         "Written by `make docs` from the table of rules. `scratchify lint --explain RULE` prints a page.",
+        "[differences.md](differences.md) says where the DL rules differ from hadolint's, and why.",
         "",
         "| rule | severity | on | fix | what it finds |",
         "| --- | --- | --- | --- | --- |",

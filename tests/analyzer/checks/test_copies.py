@@ -45,6 +45,13 @@ CONTENT = [
     ("one file and one archive", "ADD plain.conf real.tgz /a/", "DL3020:2", "ADD plain.conf real.tgz /a/"),
     ("an address", "ADD https://a.test/b /a/", "", "ADD https://a.test/b /a/"),
     ("a repository", "ADD git@a.test:b/c.git /a/", "", "ADD git@a.test:b/c.git /a/"),
+    (
+        "an address of a variable",
+        "ARG A=https://a.test\nADD $A/b /a/",
+        "",
+        "ARG A=https://a.test\nADD $A/b /a/",
+    ),
+    ("a variable that nobody knows", "ADD $A /a/", "", "ADD $A /a/"),
     ("a pattern", "ADD *.conf /a/", "DL3020:2", "ADD *.conf /a/"),
     ("lower case", "add plain.conf /a/", "DL3020:2", "copy plain.conf /a/"),
 ]

@@ -221,6 +221,24 @@ def test_scratch(text: str, expected: str) -> None:
     assert found(f"{text}\n", "SLIM401", "SLIM402", "SLIM403", "SLIM404") == expected
 
 
+SCRIPTS = [
+    ("a script that calls it", 'COPY start.sh /\nENTRYPOINT ["/start.sh"]', "curl -f a", ""),
+    ("a script that does not", 'COPY start.sh /\nENTRYPOINT ["/start.sh"]', "exec a", "SLIM102:2"),
+    ("a script of a copied folder", "WORKDIR /app\nCOPY . .\nCMD sh ./start.sh", "curl -f a", ""),
+    ("a script that nobody can read", 'COPY --from=b:1 /go.sh /\nCMD ["/go.sh"]', "exec a", ""),
+    ("a program of the image", 'COPY start.sh /\nCMD ["/usr/bin/python3"]', "curl -f a", "SLIM102:2"),
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "script", "expected"), [row[1:] for row in SCRIPTS], ids=[row[0] for row in SCRIPTS]
+)
+def test_script(text: str, script: str, expected: str, tmp_path: Path) -> None:
+    (tmp_path / "start.sh").write_text(f"#!/bin/sh\n{script}\n")
+    file = f"FROM debian:12\nRUN apt-get install -y curl\n{text}\n"
+    assert found(file, "SLIM102", context=tmp_path) == expected
+
+
 def test_caches_are_emptied_in_their_layer() -> None:
     text = "FROM node:20-slim\nRUN npm ci \\\n  --omit=dev\n"
     after = "FROM node:20-slim\nRUN npm ci \\\n  --omit=dev \\\n  && npm cache clean --force\n"
