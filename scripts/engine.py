@@ -54,23 +54,29 @@ def main(arguments: list[str]) -> int:
     command = arguments[1:] if optional else arguments
     if not command:
         sys.exit(__doc__)
+    # So that being terminated, too, leaves by way of what stops the daemon.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         with running_engine():
             return call(command)
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
     except NoEngineError as error:
         say(f"no container engine: {error}")
         return call(command) if optional else 2
 
 
 def call(command: Sequence[str]) -> int:
-    """Run the command to its end. An interrupt is its business: it has containers to take away first."""
+    """Run the command to its end; a signal's number counts from 128, as in a shell.
+
+    An interrupt is the command's business: it has containers to take away first.
+    """
     child = subprocess.Popen(command)
     signal.signal(signal.SIGTERM, lambda *_: child.terminate())
-    while True:
-        try:
-            return child.wait()
-        except KeyboardInterrupt:
-            continue
+    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    code = child.wait()
+    signal.signal(signal.SIGINT, previous)
+    return code if code >= 0 else 128 - code
 
 
 @contextmanager
