@@ -180,6 +180,11 @@ class Python:
             yield from self._answer(directory)
         if secondary:
             return
+        folder, real = parent_of(path), lookup.view.fs.resolve(path).path
+        for name in lookup.finder.names(folder):
+            place = join(folder, name)
+            if is_interpreter(place) and lookup.view.fs.resolve(place).path == real:
+                yield Evidence(place, "imported", path, "the same interpreter by another name")
         for file in environment.pth:
             yield Evidence(file, "imported", path, "site reads it at start-up")
         for name in environment.startup:
@@ -265,7 +270,6 @@ class Python:
                 self._any_group[path] = None
             yield from self._metadata(lookup, path, facts["distributions"])
             yield from self._programs(view, path, facts["programs"], app=owner is None)
-        if not standard:
             yield from self._libraries(view, path, facts["libraries"])
 
     def _standard(self, lookup: Lookup, path: str) -> Iterator[Finding]:

@@ -16,6 +16,8 @@ from analyzer.resolvers.python_path import Finder
 TOOLING = frozenset(("pip", "setuptools", "wheel", "virtualenv", "pipenv", "poetry"))
 _INFO = re.compile(r"\A([A-Za-z0-9].*?)(?:-\d.*|-py\d.*)?\.(?:dist-info|egg-info)\Z")
 _APART = frozenset(("tests", "test"))
+# Cython's and C's sources of an extension module, and the text of a message catalogue.
+_SOURCES = (".c", ".cpp", ".cxx", ".pyx", ".po")
 _OUTSIDE = re.compile(r"/(?:s?bin|include|Scripts)/|/share/(?:man|doc|info)/")
 
 
@@ -38,8 +40,15 @@ class Distribution:
         return self.name in TOOLING
 
     def run_time(self) -> Iterator[str]:
-        """Its files but for test suites, commands, manuals and headers."""
+        """Its files but for test suites, commands, manuals, headers and sources of compiled files."""
+        compiled = {
+            path.rpartition("/")[0] + "/" + path.rpartition("/")[2].partition(".")[0]
+            for path in self.files
+            if path.endswith((".so", ".mo"))
+        }
         for path in self.files:
+            if path.endswith(_SOURCES) and path.rpartition(".")[0] in compiled:
+                continue
             inside = path.startswith(f"{self.site}/")
             parts = path[len(self.site) + 1 :].split("/")[:-1] if inside else []
             if path.endswith(".pyc") or _APART.intersection(parts):

@@ -177,6 +177,29 @@ CASES: dict[str, Case] = {
         kept=("dist/lazy.py", "dist/data/bundle.pem", "dist-1.0.dist-info/METADATA"),
         gone=("dist/tests/test_it.py", "/usr/local/bin/dist"),
     ),
+    "no sources of what is there compiled": Case(
+        {
+            "/app/main.py": "import dist",
+            "dist/__init__.py": "",
+            f"dist/fast.{ABI}.so": b"\x7fELF",
+            "dist/fast.c": "",
+            "dist/fast.pyx": "",
+            "dist/kernel.c": "",
+            "dist/locale/de/django.mo": b"",
+            "dist/locale/de/django.po": "",
+            **installed(
+                "dist", "1.0", "dist/__init__.py", f"dist/fast.{ABI}.so", "dist/fast.c", "dist/fast.pyx",
+                "dist/kernel.c", "dist/locale/de/django.mo", "dist/locale/de/django.po",
+            ),
+        },
+        kept=("dist/kernel.c", "dist/locale/de/django.mo"),
+        gone=("dist/fast.c", "dist/fast.pyx", "dist/locale/de/django.po"),
+    ),
+    "an interpreter by its other names": Case(
+        {"/app/main.py": "", "/usr/bin/python": Link("python3"), "/usr/bin/python3.12": File(b"x", 0o755)},
+        kept=("/usr/bin/python",),
+        gone=("/usr/bin/python3.12",),
+    ),
     "a distribution that the reached one requires": Case(
         {
             "/app/main.py": "import dist",
