@@ -166,8 +166,8 @@ class Strace:
                     read += 1
         if not read or not log.programs:
             raise ScratchifyError(
-                "the tracer saw no program start in the container",
-                hint="run it by hand with `docker run` first; if it starts there, please report this",
+                "no program started in the container",
+                hint="check the image's ENTRYPOINT, CMD and PATH; does it start with `docker run`?",
             )
         lost = sorted(log.unseen)
         if log.torn:
