@@ -5,7 +5,8 @@
 Where an engine answers already, it is used as it is. Else, as root: Docker is installed from the
 distribution if it is missing, and a private daemon starts, on its own socket, bridge and data (below
 .cache, so that a second run finds its images and build cache). The last command that uses it stops it.
-The base image is pulled, or made with mmdebstrap where no registry answers. With --optional the command
+The base image is pulled, or made with mmdebstrap where no registry answers; strace, which scratchify traces
+with, is installed if it is missing. With --optional the command
 runs even if there is no engine to be had; what needs one is then its own business to refuse.
 """
 
@@ -58,6 +59,7 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         with running_engine():
+            ensure_strace()
             return call(command)
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
@@ -238,6 +240,13 @@ def ensure_base_image(engine: DockerEngine) -> None:
     subprocess.run(
         [engine.binary, "import", *changes, archive, BASE_IMAGE], check=True, stdout=subprocess.DEVNULL
     )
+
+
+def ensure_strace() -> None:
+    """Install the tracer where we may; without it scratchify says itself what is missing."""
+    if shutil.which("strace") is None and os.geteuid() == 0 and shutil.which("apt-get"):
+        say("installing strace from the distribution")
+        install("strace")
 
 
 def install(*packages: str) -> None:
