@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from analyzer.values import frozen
 
 EXIT_CLEAN = 0
 EXIT_NO = 1
@@ -30,7 +30,7 @@ class NegativeAnswerError(ScratchifyError):
     exit_code = EXIT_NO
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Problem:
     """One fault in a text file. Lines and columns count from 1; columns count characters."""
 

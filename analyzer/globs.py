@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
+
+from analyzer.values import frozen
 
 # After a backslash Go's regular expressions, into which moby turns a pattern, take these letters as classes
 # and controls. Any other letter or digit there makes moby refuse the pattern.
@@ -115,7 +116,7 @@ def _class_character(pattern: str, at: int) -> tuple[str, int]:
     return pattern[at], at + 1
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pattern:
     """One pattern of an ignore file or of `--exclude`, cleaned, without its `!`. Make it by `pattern_of`."""
 

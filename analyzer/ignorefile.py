@@ -6,11 +6,12 @@ context's root; the last one that matches decides.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from analyzer.errors import InputError, Problem
 from analyzer.globs import BadPatternError, Matching, Pattern, clean, pattern_of
+from analyzer.values import frozen
 
 NAME = ".dockerignore"
 
@@ -21,7 +22,7 @@ _LONGEST_LINE = 64 * 1024
 _BLANKS = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class IgnoreFile:
     """The patterns of an ignore file in order, and what a build would refuse in it."""
 

@@ -7,7 +7,8 @@ Source: the grammar of the distribution project's reference package, and Docker'
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from analyzer.values import frozen
 
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _PATH = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
@@ -23,7 +24,7 @@ class ReferenceFormatError(Exception):
     """A name that is no image reference; the message is Docker's."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reference:
     """A reference, taken apart. `tag` and `digest` are "" where the text has none."""
 

@@ -10,13 +10,14 @@ from __future__ import annotations
 import os.path
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from analyzer.errors import InputError, Problem
+from analyzer.values import frozen
 
 COVERAGES = ("traced", "balanced", "safe")
 ENGINES = ("auto", "docker", "podman", "buildah")
@@ -25,7 +26,7 @@ SEVERITIES = ("error", "warning", "info", "style")
 _EMPTY: Mapping[str, str] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LintSettings:
     """What `scratchify lint` reports: rules by name, by prefix (`DL30`), or by a group's name."""
 
@@ -43,7 +44,7 @@ class LintSettings:
     strict_labels: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Settings:
     """The settings that hold for one Dockerfile. None and empty say: not set."""
 

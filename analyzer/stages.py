@@ -25,6 +25,7 @@ from analyzer.dockerfile.scope import BuildInputs, Evaluation, Expanded, Stage, 
 from analyzer.dockerfile.suggest import MAX_DISTANCE, nearest
 from analyzer.errors import InputError, Problem, ScratchifyError
 from analyzer.reference import ReferenceFormatError, parse
+from analyzer.values import frozen
 
 SCRATCH = "scratch"
 
@@ -34,7 +35,7 @@ UseKind = Literal["base", "copy", "mount"]
 _NUMBER = re.compile(r"[+-]?[0-9]+")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Source:
     """What a use names: a stage by its index, or an image by its expanded name ("scratch" is the empty
     one)."""
@@ -48,7 +49,7 @@ class Source:
         return self.stage is None and self.image != SCRATCH
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Use:
     """One place where a stage names another stage or an image.
 
@@ -73,7 +74,7 @@ class Use:
         return self.kind != "base" and self.source.stage is not None and self.source.stage >= self.stage
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Unused:
     """Stages that a build of the target does not need. `certain` is false where the target stands on images
     whose configuration is not known: an ONBUILD there may name one of them."""

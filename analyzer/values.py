@@ -2,15 +2,16 @@
 
 `dataclasses.dataclass` compiles six methods for each class, half a millisecond on CPython 3.11. A lint run
 loads a hundred such classes, and a hook starts for every commit: that alone was a quarter of its time
-(docs/decisions/0005-value-classes.md). `value` gives the same for what we use of it: fields with defaults and
-factories, equality, hash, repr, `__match_args__`, pickling. The methods are shared by all classes; only
-`__init__` is compiled, when the first instance is made. What a start does not load stays a plain dataclass.
+(docs/decisions/0006-value-classes.md). `frozen` gives what we use of them: fields with defaults and
+factories, equality, hash, repr, `__match_args__`, pickling, and the functions of `dataclasses`. The methods
+are shared by all classes; only `__init__` is compiled, when the first instance is made. What the start of a
+lint run does not load stays a plain dataclass.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import MISSING, Field, FrozenInstanceError, field
+from dataclasses import MISSING, Field, FrozenInstanceError, field, fields, make_dataclass
 from inspect import get_annotations
 from operator import attrgetter
 from typing import Any, NoReturn, TypeVar, dataclass_transform
@@ -19,7 +20,7 @@ T = TypeVar("T")
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
-def value(cls: type[T]) -> type[T]:
+def frozen(cls: type[T]) -> type[T]:
     """Make a class of annotated fields a frozen, slotted value class."""
     names = tuple(get_annotations(cls))
     namespace = {key: item for key, item in cls.__dict__.items() if key not in ("__dict__", "__weakref__")}
@@ -32,15 +33,26 @@ def value(cls: type[T]) -> type[T]:
         "_key": _key(names, defaults),
         **{name: method for name, method in _METHODS.items() if name not in namespace},
     }
-    made: type[T] = type(cls)(cls.__name__, cls.__bases__, namespace)
+    made: type[T] = type(cls.__name__, cls.__bases__, namespace)
     made.__qualname__ = cls.__qualname__
     return made
 
 
-def replace(old: T, **changes: Any) -> T:
-    """The same value with other fields, as `dataclasses.replace`."""
-    kind: Any = type(old)
-    return kind(**{**{name: getattr(old, name) for name in kind._fields}, **changes})  # type: ignore[no-any-return]
+class _Fields:
+    """`__dataclass_fields__`, made when it is first asked for: by `replace`, `fields` or `asdict`."""
+
+    def __get__(self, _: object, kind: Any) -> dict[str, Field[Any]]:
+        rows = [
+            (name, annotation, _as_field(kind._defaults.get(name, MISSING)))
+            for name, annotation in get_annotations(kind).items()
+        ]
+        found = {each.name: each for each in fields(make_dataclass(kind.__name__, rows))}
+        kind.__dataclass_fields__ = found
+        return found
+
+
+def _as_field(item: Any) -> Any:
+    return item if isinstance(item, Field) else field() if item is MISSING else field(default=item)
 
 
 def _key(names: tuple[str, ...], defaults: dict[str, Any]) -> Callable[[Any], Any]:
@@ -83,10 +95,8 @@ def _compiled(kind: Any) -> Any:
     return init
 
 
-def _eq(self: Any, other: object) -> bool:
-    if other.__class__ is not self.__class__:
-        return NotImplemented
-    return bool(self._key(self) == self._key(other))
+def _eq(self: Any, other: Any) -> Any:
+    return self._key(self) == self._key(other) if other.__class__ is self.__class__ else NotImplemented
 
 
 def _hash(self: Any) -> int:
@@ -122,4 +132,5 @@ _METHODS: dict[str, Any] = {
     "__setattr__": _setattr,
     "__delattr__": _delattr,
     "__reduce__": _reduce,
+    "__dataclass_fields__": _Fields(),
 }

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from analyzer.checks.interface import Finding, Rule, Severity
 from analyzer.dockerfile.nodes import Dockerfile, Instruction
 from analyzer.dockerfile.source import Source, Span
+from analyzer.values import frozen
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -20,7 +21,7 @@ class Region:
     end_column: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TextEdit:
     """An edit by lines and columns, for those who have no byte offsets."""
 
@@ -28,7 +29,7 @@ class TextEdit:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Diagnostic:
     """One finding in one file.
 

@@ -7,11 +7,12 @@ matches; nothing below a folder that is left out comes back.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
+from analyzer.values import frozen
 
-@dataclass(frozen=True, slots=True)
+
+@frozen
 class Pattern:
     """One line: does it match a path relative to its file's folder, and what does that mean."""
 
@@ -20,7 +21,7 @@ class Pattern:
     folders_only: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GitIgnore:
     """The patterns of one .gitignore and the folder that it stands in."""
 

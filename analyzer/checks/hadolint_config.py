@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 from analyzer.errors import InputError, Problem
 from analyzer.settings import SEVERITIES, LintSettings
+from analyzer.values import frozen
 
 NAMES = (".hadolint.yaml", ".hadolint.yml")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HadolintConfig:
     """What a file says. comments: are `# hadolint ignore=` comments obeyed?"""
 

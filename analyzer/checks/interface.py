@@ -8,12 +8,13 @@ module of its theme, and put the rule into that module's RULES; `table` joins th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 from analyzer.dockerfile.source import Span
 from analyzer.settings import LintSettings
+from analyzer.values import frozen
 
 if TYPE_CHECKING:
     from analyzer.checks.subject import Subject
@@ -25,7 +26,7 @@ SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info", "style")
 _NO_FILES: Mapping[str, str] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Edit:
     """Put `text` in place of the source bytes of `span`; an empty span inserts."""
 
@@ -33,7 +34,7 @@ class Edit:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Fix:
     """Edits that together take a finding away, and what they do, in the imperative.
 
@@ -46,7 +47,7 @@ class Fix:
     safe: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Finding:
     """One fault in one file. `span` holds the source bytes at fault, as few as name it.
 
@@ -63,7 +64,7 @@ class Finding:
 Check = Callable[["Subject"], Iterable[Finding]]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Example:
     """A Dockerfile that a rule's page shows and a test runs, with other files of its context by name, and
     links with what they lead to.
@@ -79,7 +80,7 @@ class Example:
     links: Mapping[str, str] = field(default_factory=lambda: _NO_FILES)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rule:
     """One row of the table of rules. The texts are one or two sentences each, without the rule's name."""
 

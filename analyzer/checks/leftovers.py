@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from analyzer.checks.base_images import official_name
@@ -16,6 +15,7 @@ from analyzer.checks.shell_edits import always_runs, append_command, fix
 from analyzer.checks.subject import Subject
 from analyzer.dockerfile.instructions import Run
 from analyzer.shell.installs import ManagerCall, Package
+from analyzer.values import frozen
 
 SYSTEM = frozenset({"apt-get", "apk", "yum", "dnf", "microdnf", "tdnf", "zypper", "pacman"})
 
@@ -184,7 +184,7 @@ FETCH_TOOLS = Rule(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Cache:
     """Where a manager keeps what it fetched, and what keeps it from doing so."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from analyzer.checks import hadolint
 from analyzer.checks.body import Body
@@ -14,9 +13,10 @@ from analyzer.checks.shell_edits import always_runs, append_command, fix, insert
 from analyzer.checks.subject import Subject
 from analyzer.shell import Word
 from analyzer.shell.installs import ManagerCall, Package
+from analyzer.values import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Manager:
     """How one family is told to answer yes and to clean up, and where it keeps what it fetched."""
 

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import cast
 
 from analyzer.checks.interface import SEVERITIES, Rule, Severity
 from analyzer.errors import ScratchifyError
 from analyzer.settings import LintSettings
+from analyzer.values import frozen
 
 # Codes of hadolint and ShellCheck that we may not have: harmless in a list of what to leave out.
 _FOREIGN = re.compile(r"(DL|SC)[0-9]{4}")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Selection:
     """The rules that run, the severities that were changed, and from which severity on the answer is no.
 

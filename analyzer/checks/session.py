@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -20,9 +20,10 @@ from analyzer.checks.subject import Subject, Surroundings
 from analyzer.checks.table import RULES
 from analyzer.dockerfile.instructions import read
 from analyzer.settings import LintSettings
+from analyzer.values import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Flags:
     """What the command line says; it goes before any file. None and empty: not given."""
 
@@ -35,7 +36,7 @@ class Flags:
     build_args: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Checked:
     """One file after its check: its bytes, None where it cannot be opened, the findings, do they fail."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -33,6 +33,7 @@ from analyzer.ignorefile import IgnoreFile
 from analyzer.settings import LintSettings
 from analyzer.shell import Shell, shell_of
 from analyzer.stages import StageTable, table_of
+from analyzer.values import frozen
 
 C = TypeVar("C", bound=Command)
 
@@ -41,7 +42,7 @@ _SHELL_COMMENT = re.compile(r"hadolint[ \t]+shell[ \t]*=[ \t]*(\S+)[ \t]*(?:#.*)
 _WINDOWS = ("windows/", "nanoserver", "windowsservercore")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Surroundings:
     """What is known around a Dockerfile.
 

@@ -17,6 +17,7 @@ from functools import cached_property
 
 from analyzer.dockerfile.nodes import Comment, Dockerfile, Instruction
 from analyzer.dockerfile.source import Span
+from analyzer.values import frozen
 
 _HADOLINT = re.compile(
     r"hadolint[ \t]+(?:(global|stage)[ \t]+)?ignore[ \t]*=[ \t]*"
@@ -29,7 +30,7 @@ _TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 _FALSE = frozenset({"0", "f", "F", "FALSE", "false", "False"})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ignore:
     """One rule that a comment hides, in the instructions that start on lines `first` to `last`."""
 
@@ -44,7 +45,7 @@ class Ignore:
         return self.rule == rule and self.first <= line <= self.last
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CheckDirective:
     """`# check=`: what BuildKit is to skip, to try, and whether a finding is to fail the build."""
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from analyzer.dockerfile.goquote import quoted as quoted
 from analyzer.dockerfile.nodes import Flag, Token
 from analyzer.dockerfile.words import GO_SPACE
+from analyzer.values import frozen
 
 NOT_STRINGS = "when using JSON array syntax, arrays must be comprised of strings only"
 
@@ -37,7 +37,7 @@ class ArgumentError(Exception):
         self.offset = offset
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Split:
     """The words of an instruction; `json` where they came in the JSON form."""
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from analyzer.dockerfile.mounts import Mount
 from analyzer.dockerfile.nodes import Instruction, Token
+from analyzer.values import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pair:
     """A name with its value, unexpanded and with its quotes; `value` is None for `ARG name`."""
 
@@ -24,7 +23,7 @@ class Pair:
         return self.value.text if self.value else ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SourceContent:
     """A file given as a heredoc of COPY or ADD: its name, its content with leading tabs off where asked."""
 
@@ -33,7 +32,7 @@ class SourceContent:
     expand: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class From:
     """FROM. `name` is the stage name in lower case, as BuildKit stores it; None without AS."""
 
@@ -44,7 +43,7 @@ class From:
     platform: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Run:
     """RUN. `command` is one string in shell form (never expanded by the builder), the strings of a JSON
     form.
@@ -62,7 +61,7 @@ class Run:
         return not self.node.json
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Copy:
     """COPY. `sources` are paths; heredocs among the sources are in `contents`."""
 
@@ -78,7 +77,7 @@ class Copy:
     exclude: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Add:
     """ADD. `unpack` is None where the flag is absent: local archives are unpacked, downloads are not."""
 
@@ -95,7 +94,7 @@ class Add:
     exclude: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Env:
     """ENV; `legacy` for the form without `=`."""
 
@@ -104,7 +103,7 @@ class Env:
     legacy: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Label:
     """LABEL; `legacy` for the form without `=`."""
 
@@ -113,13 +112,13 @@ class Label:
     legacy: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Arg:
     node: Instruction
     pairs: tuple[Pair, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Expose:
     """EXPOSE; `ports` as written."""
 
@@ -127,25 +126,25 @@ class Expose:
     ports: tuple[Token, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class User:
     node: Instruction
     user: Token
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Workdir:
     node: Instruction
     path: Token
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Volume:
     node: Instruction
     paths: tuple[Token, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Cmd:
     """CMD; `command` as in Run."""
 
@@ -157,7 +156,7 @@ class Cmd:
         return not self.node.json
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Entrypoint:
     """ENTRYPOINT; `command` as in Run."""
 
@@ -169,7 +168,7 @@ class Entrypoint:
         return not self.node.json
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Healthcheck:
     """HEALTHCHECK. `test` as the image keeps it: NONE, CMD or CMD-SHELL first. Durations in nanoseconds, 0:
     default.
@@ -184,19 +183,19 @@ class Healthcheck:
     retries: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Shell:
     node: Instruction
     command: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StopSignal:
     node: Instruction
     signal: Token
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Onbuild:
     """ONBUILD. `expression` is what the image keeps; `inner` is None where that is no good instruction."""
 
@@ -205,7 +204,7 @@ class Onbuild:
     inner: Command | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Maintainer:
     node: Instruction
     maintainer: Token

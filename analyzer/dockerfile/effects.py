@@ -41,13 +41,14 @@ from analyzer.dockerfile.mounts import Mount, MountError, parse_mount
 from analyzer.dockerfile.nodes import Flag, Token
 from analyzer.dockerfile.patterns import WordError
 from analyzer.dockerfile.words import Expansion, expand, expand_body
+from analyzer.values import frozen
 
 _DOWNLOAD = re.compile(r"https?://(?!.*\.git(?:#|$))")
 _DIGEST_LENGTHS = {"sha256": 64, "sha384": 96, "sha512": 128}
 _REMOTE = re.compile(r"(?:https?|git|ssh)://|git@|[^/]+\.git(?:#|$)")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Lookup:
     """A name that an instruction asked for. Offsets into the instruction's joined text; None: in a heredoc
     body.

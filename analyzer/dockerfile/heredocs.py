@@ -6,10 +6,10 @@ Source: "Here-Documents" in the Dockerfile reference; BuildKit from 0.22 on, whi
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from analyzer.dockerfile.source import Span
 from analyzer.dockerfile.words import Lexing, lex
+from analyzer.values import frozen
 
 _OPENER = re.compile(r"([0-9]*)<<(-?)[\t\n\f\r ]*([^<]*)")
 _LEADING_TABS = re.compile(r"^\t+", re.MULTILINE)
@@ -19,7 +19,7 @@ _NAME = Lexing(keep_undefined=True)
 _RAW_NAME = Lexing(raw_quotes=True, keep_undefined=True)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Opener:
     """`<<EOF`: the delimiter without its quotes; expand is false when any of it was quoted; chomp for
     `<<-`.
@@ -35,7 +35,7 @@ class Opener:
         return (text.lstrip("\t") if self.chomp else text) == self.name
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Heredoc:
     """A here-document with its body. `content` is as written: line ends, and tabs that chomp will take,
     included.

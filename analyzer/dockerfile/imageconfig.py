@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from posixpath import normpath
 from typing import Any
 
 from analyzer.dockerfile.goquote import quoted
+from analyzer.values import frozen
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 DEFAULT_SHELL = ("/bin/sh", "-c")
@@ -29,7 +30,7 @@ _SIGNALS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Health:
     """HEALTHCHECK in the image; durations in nanoseconds, 0 for the default."""
 
@@ -41,7 +42,7 @@ class Health:
     retries: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ImageConfig:
     """The run configuration of an image. None: never set. `env` keeps the order in which names were first
     set.

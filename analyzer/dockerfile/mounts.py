@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from analyzer.dockerfile.suggest import did_you_mean
+from analyzer.values import frozen
 
 TYPES = ("bind", "cache", "tmpfs", "secret", "ssh")
 SHARING = ("shared", "private", "locked")
@@ -53,7 +54,7 @@ class MountError(Exception):
     """A mount that BuildKit refuses; the message is BuildKit's."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Mount:
     """One `--mount`. Strings are empty and numbers None where the key is absent; sizes are in bytes.
 

@@ -9,9 +9,10 @@ from functools import cached_property
 from analyzer.dockerfile.heredocs import Heredoc
 from analyzer.dockerfile.source import Position, Source, Span
 from analyzer.errors import Problem
+from analyzer.values import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Blank:
     """A line with nothing on it."""
 
@@ -19,7 +20,7 @@ class Blank:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Comment:
     """A comment line; `text` is what follows `#`, trimmed. `span` covers the whole line."""
 
@@ -28,7 +29,7 @@ class Comment:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Directive:
     """A parser directive, `# name=value`; `name` is lower case. `span` covers the whole line."""
 
@@ -39,7 +40,7 @@ class Directive:
     value_span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Joined:
     """The text of one instruction after its lines were joined.
 
@@ -68,7 +69,7 @@ class Joined:
         return self.source.span(self.char(start), self.char(end - 1) + 1)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Token:
     """A word: moby's value, and where it stands in the joined text, quotes of JSON included."""
 
@@ -80,7 +81,7 @@ class Token:
         return self.text
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Flag:
     """`--name=value` without its quotes; `value` is None where there is no `=`. Offsets into the joined
     text.
@@ -95,7 +96,7 @@ class Flag:
         return f"--{self.name}" if self.value is None else f"--{self.name}={self.value}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Instruction:
     """One instruction, heredocs included.
 

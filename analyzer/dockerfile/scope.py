@@ -10,7 +10,7 @@ parent's names.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from analyzer.dockerfile.effects import (
@@ -40,6 +40,7 @@ from analyzer.dockerfile.mounts import Mount
 from analyzer.dockerfile.nodes import Flag, Instruction
 from analyzer.dockerfile.syntax import parse
 from analyzer.errors import Problem
+from analyzer.values import frozen
 
 __all__ = [
     "NO_ENVIRONMENT",
@@ -56,7 +57,7 @@ NO_ENVIRONMENT = frozenset({"BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_SCAN_ST
 """ARGs that BuildKit reads itself and never puts into the environment."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BuildInputs:
     """What a build is given from outside.
 
@@ -71,7 +72,7 @@ class BuildInputs:
     target: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Expanded:
     """One instruction as the builder sees it.
 
@@ -108,7 +109,7 @@ class Expanded:
         return next((flag.value for flag in self.flags if flag.name == name), None)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Stage:
     """One stage. `parent` is the index of the stage that it is based on, None for an image or scratch.
 
@@ -131,7 +132,7 @@ class Stage:
     config: ImageConfig
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Evaluation:
     """A whole file: the ARGs before the first FROM, the stages in order, what cannot be expanded.
 

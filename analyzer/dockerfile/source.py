@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from analyzer.errors import Problem
+from analyzer.values import frozen
 
 BOM = b"\xef\xbb\xbf"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Span:
     """A half-open range of bytes in the source."""
 
@@ -19,7 +20,7 @@ class Span:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Position:
     """A place in the source: byte offset from 0, line and column from 1; a column counts characters."""
 

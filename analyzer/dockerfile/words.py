@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from analyzer.dockerfile.goquote import quoted
 from analyzer.dockerfile.patterns import WordError, cut_prefix, cut_suffix, replace
+from analyzer.values import frozen
 
 __all__ = [
     "GO_SPACE",
@@ -37,7 +37,7 @@ SPECIAL_PARAMETERS = frozenset("@*#?-$!0")
 _NO_SPECIALS = re.compile(r"[$'\"\\`]")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reference:
     """A name that a word asks for; offsets into the word, from the dollar sign to the reference's end."""
 
@@ -47,7 +47,7 @@ class Reference:
     defined: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Expansion:
     """A word after expansion: as one string, as the words that it splits into, and what it asked for.
 
@@ -67,7 +67,7 @@ class Expansion:
         return frozenset(each.name for each in self.references if not each.defined)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Lexing:
     """How to read a word. The defaults are those of an ordinary instruction.
 

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 from analyzer.shell import read
 from analyzer.shell.dialect import Shell, shell_of
 from analyzer.shell.model import Command, Script, Word
+from analyzer.values import frozen
 
 # `sh -c "sh -c …"` goes this deep at most.
 _DEPTH = 4
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Wrapper:
     takes: frozenset[str] = frozenset()  # options with a word of their own
     skip: int = 0  # words before the command
@@ -89,7 +89,7 @@ _SHELLS = frozenset({"sh", "bash", "dash", "ash", "ksh", "mksh", "zsh", "busybox
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Call:
     """A program that runs: its words, name first. `command` is the command in the text that it comes from,
     `through` the names of the wrappers around it, outermost first. A call out of `sh -c "…"` has words whose

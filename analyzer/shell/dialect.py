@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
+
+from analyzer.values import frozen
 
 # "other" is a program that is no shell: a heredoc body with `#!/usr/bin/env python3`, `SHELL ["perl", "-e"]`.
 Dialect = Literal["sh", "bash", "ksh", "zsh", "powershell", "cmd", "other"]
@@ -31,7 +32,7 @@ _DIALECTS: dict[str, Dialect] = {
 _SHORT_OPTIONS = {"e": "errexit", "u": "nounset", "x": "xtrace", "f": "noglob", "n": "noexec", "v": "verbose"}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Shell:
     """A shell as it is started. `program` is the word that starts it; `options` holds the long names of what
     is switched on (errexit, pipefail, …)."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from analyzer.shell.calls import Call, calls
 from analyzer.shell.installs import unquoted
 from analyzer.shell.model import Script, Word
+from analyzer.values import frozen
 
 
 def _words(text: str) -> frozenset[str]:
@@ -52,7 +52,7 @@ _OUTPUT = {
 _ADDRESS = re.compile(r"^(?:[a-z][a-z0-9+.-]*://|git@)", re.I)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Download:
     """One address that is fetched. `output` is where it goes: a path, "-" for standard output, "" for a name
     that the address gives, None when only known at run time. `flags` are the other option words."""

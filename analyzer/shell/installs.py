@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from analyzer.shell.calls import Call, calls
 from analyzer.shell.managers import BY_PROGRAM, MASK, Manager
 from analyzer.shell.model import Command, Script, Word
+from analyzer.values import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Package:
     """One thing to install. `version` is what was asked for, with its operator ("=1.2", "==1.0", "@^3"), ""
     for none. Parts known only at run time stand as they are written (`$VERSION`)."""
@@ -26,7 +26,7 @@ class Package:
         return "$" in self.name or "`" in self.name
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ManagerCall:
     """One call of a package manager.
 

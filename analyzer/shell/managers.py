@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+
+from analyzer.values import frozen
 
 NameSplitter = Callable[[str], tuple[str, str]]
 
@@ -17,7 +18,7 @@ NameSplitter = Callable[[str], tuple[str, str]]
 MASK = 0xE000
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Manager:
     name: str
     programs: tuple[str, ...]

@@ -6,10 +6,10 @@ Every `start` and `end` is a byte offset into `Script.source`, end exclusive.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal
 
 from analyzer.shell.dialect import POSIX, Shell
+from analyzer.values import frozen
 
 PartKind = Literal["text", "variable", "command", "arithmetic", "process"]
 
@@ -34,7 +34,7 @@ ISOLATED: frozenset[BlockKind] = frozenset({"subshell", "command", "process", "c
 CONDITIONAL: frozenset[BlockKind] = frozenset({"then", "else", "arm", "loop", "function"})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Part:
     """A piece of a word: constant text with its quoting taken off, or something the shell puts in.
 
@@ -51,7 +51,7 @@ class Part:
     default: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Word:
     """One word as the shell splits the text, before expansion."""
 
@@ -97,7 +97,7 @@ class Word:
         return tuple(part.text for part in self.parts if part.kind == "variable")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Assignment:
     """`NAME=value`. `value` is None for an array, whose words are in `elements`."""
 
@@ -109,7 +109,7 @@ class Assignment:
     elements: tuple[Word, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Redirection:
     """`2>&1`, `> file`, `<<EOF`. `descriptor` is the number as written, "" where none is. `expansions` are
     the parts of a heredoc's body that the shell puts in: none where the delimiter is quoted."""
@@ -124,7 +124,7 @@ class Redirection:
     expansions: tuple[Part, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Block:
     """A construct around commands. Two arms of one `case` are two blocks."""
 
@@ -134,7 +134,7 @@ class Block:
     label: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Command:
     """One simple command. `words` is empty for assignments or redirections that stand alone.
 
@@ -178,7 +178,7 @@ class Command:
         return any(block.kind in ISOLATED for block in self.where)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pipeline:
     """`a | b`: for each of its stages the positions in `Script.commands` of what runs in it, without what
     stands in a substitution there."""
@@ -188,14 +188,14 @@ class Pipeline:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Function:
     name: str
     start: int
     end: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Fault:
     """Why the text is no shell text: the byte where reading stopped, and the reader's words."""
 
@@ -203,7 +203,7 @@ class Fault:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Script:
     """Shell text, read. `fault` is set when no reader could read all of it; `commands` then holds what could
     be. A shell that is left alone (PowerShell, cmd, another program) has no commands and no fault."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache, partial
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -33,6 +33,7 @@ from analyzer.shell.model import (
     Script,
     Word,
 )
+from analyzer.values import frozen
 
 if TYPE_CHECKING:
     from tree_sitter import Node, Parser
@@ -116,7 +117,7 @@ def read_partly(source: bytes, shell: Shell, fault: Fault) -> Script:
     return reader.out.finish("partial", fault)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Link:
     """One command of a chain; no node for redirections alone."""
 

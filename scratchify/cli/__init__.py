@@ -15,10 +15,10 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from analyzer.errors import EXIT_BUG, EXIT_CANNOT, EXIT_CLEAN, EXIT_INTERRUPTED, ScratchifyError
+from analyzer.values import frozen
 from scratchify import __version__
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ EXIT_BROKEN_PIPE = 141
 ISSUES_URL = "https://github.com/scratchify/scratchify/issues"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Command:
     """One command: its name, the module with its function, one line for the list of commands."""
 

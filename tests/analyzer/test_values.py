@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import copy
 import pickle
-from dataclasses import FrozenInstanceError, dataclass, field
+from dataclasses import FrozenInstanceError, asdict, dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
 import pytest
 
-from analyzer.values import replace, value
+from analyzer.values import frozen
 
 
-@value
+@frozen
 class Point:
     """Two fields, one with a default."""
 
@@ -24,7 +24,7 @@ class Point:
         return self.x + self.y
 
 
-@value
+@frozen
 class Bag:
     """Defaults that are made, hidden or not compared."""
 
@@ -33,7 +33,7 @@ class Bag:
     cache: dict[str, int] = field(default_factory=dict, compare=False)
 
 
-@value
+@frozen
 class Empty:
     """No field at all."""
 
@@ -107,7 +107,11 @@ def test_methods_stay() -> None:
     assert Point.__doc__ == "Two fields, one with a default."
 
 
-def test_replace() -> None:
+def test_the_functions_of_dataclasses() -> None:
     assert replace(Point(1, 2), y=5) == Point(1, 5)
+    assert replace(Bag([1], note="n"), items=[]) == Bag(note="n")
+    assert [each.name for each in fields(Bag)] == ["items", "note", "cache"]
+    assert asdict(Bag([1])) == {"items": [1], "note": "", "cache": {}}
+    assert is_dataclass(Point)
     with pytest.raises(TypeError):
-        replace(Point(1), z=1)
+        replace(Point(1), z=1)  # type: ignore[call-arg]
