@@ -166,10 +166,13 @@ def _registries(subject: Subject) -> Iterator[Finding]:
     trusted = subject.lint.trusted_registries
     if not trusted:
         return
-    for command, _, reference in _external(subject):
+    for use in subject.table.uses:
+        reference = reference_of(use.source.image) if use.source.external else None
+        if reference is None or any(not each.defined for each in use.instruction.lookups):
+            continue
         if not any(_trusts(pattern, reference) for pattern in trusted):
             message = f"{reference.domain} is not among the registries that are trusted"
-            yield Finding(REGISTRIES.name, message, command.node.span_of(command.base))
+            yield Finding(REGISTRIES.name, message, use.instruction.node.joined.span(use.start, use.end))
 
 
 def _trusts(pattern: str, reference: Reference) -> bool:
@@ -181,7 +184,7 @@ def _trusts(pattern: str, reference: Reference) -> bool:
 REGISTRIES = Rule(
     name="DL3026",
     severity="error",
-    summary="FROM takes an image of a registry that is not trusted.",
+    summary="FROM, COPY or a mount takes an image of a registry that is not trusted.",
     why="Whoever writes to that registry writes into this image.",
     remedy="Take the image of a registry in `trusted-registries`, or add this one there.",
     url=hadolint.url("DL3026"),

@@ -196,7 +196,7 @@ _WGET_TAKES = frozenset("OPoaitTwUeARDlBQ")
 def _progress(subject: Subject) -> Iterator[Finding]:
     for run, body in subject.runs:
         for call in body.called("wget"):
-            if not _shows_progress(call):
+            if not _shows_progress(subject, run, call):
                 continue
             message = "wget draws its progress into the build log, a line for every few kilobytes"
             yield Finding(
@@ -204,13 +204,12 @@ def _progress(subject: Subject) -> Iterator[Finding]:
             )
 
 
-def _shows_progress(call: Call) -> bool:
+def _shows_progress(subject: Subject, run: Run, call: Call) -> bool:
     for redirection in call.command.redirections:
         if redirection.descriptor == "2" or redirection.operator in ("&>", "&>>", ">&"):
             return False
     fetches = False
-    for word in call.arguments:
-        value = word.value if word.value is not None else word.prefix
+    for value in _values(subject, run, call):
         if value.startswith("--"):
             name = value.partition("=")[0]
             if name in ("--quiet", "--no-verbose", "--progress", "--output-file", "--append-output"):
@@ -224,6 +223,18 @@ def _shows_progress(call: Call) -> bool:
         else:
             fetches = True
     return fetches
+
+
+def _values(subject: Subject, run: Run, call: Call) -> Iterator[str]:
+    """The words of a call; one that is a variable of the build gives the words that it holds."""
+    environment = subject.expanded(run).environment
+    for word in call.arguments:
+        names = word.variables
+        held = environment.get(names[0]) if len(names) == 1 and len(word.parts) == 1 else None
+        if held is not None and not word.quoted:
+            yield from held.split()
+        else:
+            yield word.value if word.value is not None else word.prefix
 
 
 def _quiet_letters(letters: str) -> bool:

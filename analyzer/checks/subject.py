@@ -137,9 +137,16 @@ class Subject:
 
     @cached_property
     def _reaching(self) -> frozenset[int]:
-        parents = {stage.parent for stage in self.stages if stage.parent is not None}
         final = self.final or (self.stages[-1] if self.stages else None)
-        return frozenset(parents | ({final.index} if final is not None else set()))
+        bases = {stage.parent for stage in self.stages if stage.parent is not None}
+        used = {use.source.stage for use in self.table.uses}
+        # Without a target, a stage that has a name and no use is there to be built for itself.
+        targets = {
+            stage.index
+            for stage in self.stages
+            if stage.name and stage.index not in used and not self.around.target
+        }
+        return frozenset(bases | targets | ({final.index} if final is not None else set()))
 
     def reaches_image(self, command: Command) -> bool:
         """Do the layers of an instruction's stage become part of an image: the built one, or a base here?"""

@@ -41,6 +41,9 @@ TRUST = [
     ("a pattern", "FROM eu.a.test/b:1", ("*.a.test",), True),
     ("a pattern is no suffix", "FROM eu.a.test/b:1", ("a.test",), False),
     ("a port", "FROM localhost:500/b:1", ("localhost:500",), True),
+    ("COPY", "FROM a:1\nCOPY --from=b.test/c:1 /d /d", ("docker.io",), False),
+    ("a mount", "FROM a:1\nRUN --mount=from=b.test/c:1,target=/d e", ("docker.io",), False),
+    ("a stage", "FROM a:1 AS b\nFROM a:1\nCOPY --from=0 /d /d\nCOPY --from=b /d /d", ("docker.io",), True),
     ("a name that is not known", "ARG A\nFROM $A", ("docker.io",), True),
 ]
 

@@ -110,6 +110,28 @@ FINDINGS = [
     ("npm: the value of an option", "RUN npm install --omit dev --cache /c -C /d", "DL3016", ""),
     ("gem: a version for all", "RUN gem install -N a -v 1", "DL3028", ""),
     (
+        "apt lists: another target",
+        "FROM b:1 AS t\nRUN apt-get update\nFROM alpine:3.20",
+        "DL3009",
+        "DL3009:3",
+    ),
+    ("apt lists: a stage of no use", "RUN apt-get update\nFROM alpine:3.20", "DL3009", ""),
+    (
+        "apt lists: a stage that is mounted",
+        "FROM b:1 AS t\nRUN apt-get update\nFROM a:1\nRUN --mount=from=t,target=/x b",
+        "DL3009",
+        "",
+    ),
+    ("pipx: options with words", 'RUN pipx install --python "$(which python)" "poetry==$V"', "DL3013", ""),
+    (
+        "dnf: words of options behind the packages",
+        "RUN dnf --installroot /m install a-7.7 -y --releasever 9 --setopt b=c && dnf clean all",
+        "DL3041",
+        "",
+    ),
+    ("npm: a script of that name", "RUN npm run install", "DL3016", ""),
+    ("pip: a version with a default", 'RUN pip install a=="${V:-1.2}"', "DL3013", ""),
+    (
         "apk: words of options",
         "RUN apk add --no-cache --root /r -p /q --arch x --keys-dir k a=1",
         "DL3018",

@@ -31,6 +31,8 @@ FINDINGS = [
     ("q behind a letter that takes a word", "RUN wget -Oq https://a.test", "DL3047", "DL3047:2"),
     ("q in a bundle", "RUN wget -qO- https://a.test", "DL3047", ""),
     ("a log file", "RUN wget -o /dev/null https://a.test", "DL3047", ""),
+    ("options out of an argument", "ARG W=--progress=dot:giga\nRUN wget ${W} https://a.test", "DL3047", ""),
+    ("an address out of an argument", "ARG U=https://a.test\nRUN wget $U", "DL3047", "DL3047:3"),
     ("errors thrown away", "RUN wget https://a.test 2>/dev/null", "DL3047", ""),
     ("nothing fetched", "RUN wget --version", "DL3047", ""),
     ("through a wrapper", "RUN timeout 9 wget https://a.test", "DL3047", "DL3047:2"),
