@@ -1,7 +1,7 @@
 # Each target is one line to a script or a tool; `make demo` and `make test` bring along what they need.
 PY := .venv/bin/python
 
-.PHONY: demo test unit e2e check corpus bench corpus-lint corpus-fix docs format venv clean
+.PHONY: demo test unit e2e e2e-all check corpus bench corpus-lint corpus-fix docs format venv clean
 
 demo: .venv/.runtime  ## rewrite the Flask fixture, with an engine of our own if none answers
 	$(PY) scripts/engine.py scripts/demo.sh
@@ -13,6 +13,9 @@ unit: .venv/.dev  ## unit and golden tests: no engine
 
 e2e: .venv/.dev  ## end to end, on a real engine
 	$(PY) scripts/engine.py --optional $(PY) -m pytest -m "engine or index" -n 2 --dist loadfile
+
+e2e-all: .venv/.dev  ## every fixture, the large ones too, with the table of sizes and behaviours
+	SCRATCHIFY_ALL=1 $(PY) scripts/engine.py $(PY) -m pytest tests/e2e/test_fixtures.py -m engine
 
 check: .venv/.dev  ## format, lint, types, layers, dependencies
 	.venv/bin/ruff format --check . && .venv/bin/ruff check . && .venv/bin/mypy && .venv/bin/lint-imports && .venv/bin/deptry .

@@ -7,6 +7,7 @@ in it, and gives back plain tuples to compare.
 from __future__ import annotations
 
 import shlex
+import socket
 import subprocess
 import time
 import urllib.error
@@ -39,6 +40,8 @@ def _ask(docker: str, image: str, container: str, words: list[str]) -> Answer:
         return _command([docker, "run", "--rm", image, *rest])
     if kind == "exec":
         return _command([docker, "exec", container, *rest])
+    if kind == "tcp":
+        return _accepts(docker, container, int(rest[0].rpartition(":")[2]))
     assert kind == "http", words
     return _http(docker, container, rest)
 
@@ -46,6 +49,27 @@ def _ask(docker: str, image: str, container: str, words: list[str]) -> Answer:
 def _command(argv: list[str]) -> Answer:
     done = subprocess.run(argv, capture_output=True, timeout=60)
     return done.returncode, done.stdout, done.stderr
+
+
+def _accepts(docker: str, container: str, port: int) -> Answer:
+    """Wait until a service takes a connection: the engine's own proxy takes it at once, and hangs up."""
+    host = int(_published(docker, container, port))
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        try:
+            with socket.create_connection(("127.0.0.1", host), timeout=1) as connection:
+                if connection.recv(1):
+                    return ("accepts",)
+        except TimeoutError:
+            return ("accepts",)
+        except OSError:
+            pass
+        time.sleep(0.1)
+    return ("refuses",)
+
+
+def _published(docker: str, container: str, port: int) -> str:
+    return _text(docker, "port", container, f"{port}/tcp").splitlines()[0].rpartition(":")[2]
 
 
 def _http(docker: str, container: str, words: list[str]) -> Answer:
@@ -60,7 +84,7 @@ def _http(docker: str, container: str, words: list[str]) -> Answer:
             headers[name] = text.strip()
         elif option == "-d":
             data = value.encode()
-    port = _text(docker, "port", container, f"{url.port or 80}/tcp").splitlines()[0].rpartition(":")[2]
+    port = _published(docker, container, url.port or 80)
     target = url._replace(netloc=f"127.0.0.1:{port}").geturl()
     request = urllib.request.Request(target, data, headers, method=method)
     deadline = time.monotonic() + 30

@@ -30,5 +30,16 @@ def engine() -> Iterator[DockerEngine]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    rows = [
+        value
+        for outcome in ("passed", "failed")
+        for report in terminalreporter.stats.get(outcome, ())
+        for name, value in report.user_properties
+        if name == "fixture"
+    ]
+    if rows:
+        terminalreporter.write_sep("=", "fixtures: megabytes and files before and after, behaviours, seconds")
+    for row in sorted(rows):
+        terminalreporter.write_line(row)
     if any(NOT_RUN in str(report.longrepr) for report in terminalreporter.stats.get("skipped", ())):
         terminalreporter.write_sep("!", NOT_RUN, red=True, bold=True)
