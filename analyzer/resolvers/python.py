@@ -243,7 +243,8 @@ class Python:
     ) -> Iterator[Finding]:
         owner = lookup.owner(path)
         standard = owner is None and any(item.holds(path) for item in lookup.environments)
-        if owner is not None and path not in lookup.passive | lookup.reached and _touched(kept.get(path, ())):
+        known = path in lookup.passive or path in lookup.reached
+        if owner is not None and not known and _touched(kept.get(path, ())):
             lookup.reached.add(path)
             if not owner.tooling:
                 for environment in lookup.environments:

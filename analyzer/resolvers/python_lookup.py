@@ -61,6 +61,8 @@ class Lookup:
     # Files that `-m` runs: their `if __name__ == "__main__"` counts.
     mains: set[str] = field(default_factory=set)
     opaque: set[str] = field(default_factory=set)
+    # First names that anything searched so far has: most words in a source are nothing that can be imported.
+    _offered: set[str] = field(default_factory=set)
     _blocked: dict[str, list[tuple[Request, Found, Environment | None]]] = field(default_factory=dict)
     _whole: set[tuple[str, str]] = field(default_factory=set)
 
@@ -69,6 +71,8 @@ class Lookup:
         if environment in self.environments:
             return
         self.environments.append(environment)
+        self._offer((*environment.path, *environment.sites))
+        self._offered.update(module.partition(".")[0] for module, _ in environment.mapped)
         for site in environment.sites:
             self.distributions.add_site(site)
         for request in list(self.requests):
@@ -87,6 +91,7 @@ class Lookup:
         if root in self.roots or not self.finder.is_dir(root):
             return
         self.roots.append(root)
+        self._offer([root])
         if any(name.endswith((".dist-info", ".egg-info")) for name in self.finder.names(root)):
             self.distributions.add_site(root)
         for request in list(self.requests):
@@ -100,10 +105,17 @@ class Lookup:
         if request.name.startswith("."):
             yield from self._relative(request)
             return
+        first = request.name.partition(".")[0]
+        if first and first not in self._offered and "*" not in first:
+            return
         for environment in self.environments:
             yield from self._in_environment(request, environment)
             for root in self.roots:
                 yield from self._in_root(request, root, environment)
+
+    def _offer(self, directories: Sequence[str]) -> None:
+        for directory in directories:
+            self._offered.update(self.finder.stems(directory))
 
     # -- searches -----------------------------------------------------------------------------------------
     def _relative(self, request: Request) -> Iterator[Evidence]:
@@ -147,7 +159,7 @@ class Lookup:
         self, request: Request, path: Sequence[str], name: str, environment: Environment
     ) -> Iterator[Evidence]:
         parts = [part for part in name.split(".") if part]
-        if parts and not any(parts[0] in self.finder.stems(at) for at in path) and "*" not in parts[0]:
+        if parts and not self.finder.offers(tuple(path), parts[0]) and "*" not in parts[0]:
             return
         if "*" in name:
             yield from self._pattern(request, list(path), parts, environment)

@@ -36,9 +36,14 @@ class Environment:
     mapped: tuple[tuple[str, str], ...] = ()  # module → path, of editable installs
     venv: str = ""  # pyvenv.cfg
     interpreter: str = ""  # the base interpreter that a virtual environment names
+    # What `holds` asks about, millions of times.
+    _below: tuple[str, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_below", tuple(f"{entry}/" for entry in (*self.path, self.stdlib)))
 
     def holds(self, path: str) -> bool:
-        return any(path.startswith(f"{entry}/") for entry in (*self.path, self.stdlib))
+        return path.startswith(self._below)
 
 
 def is_interpreter(path: str) -> bool:
@@ -59,6 +64,7 @@ class Finder:
     def __init__(self, fs: Filesystem) -> None:
         self.fs = fs
         self._stems: dict[str, dict[str, list[str]]] = {}
+        self._tops: dict[tuple[str, ...], frozenset[str]] = {}
         self._real: dict[str, str] = {}
 
     def real(self, directory: str) -> str:
@@ -79,6 +85,12 @@ class Finder:
                 table.setdefault(name.partition(".")[0], []).append(name)
             self._stems[directory] = table
         return self._stems[directory]
+
+    def offers(self, path: tuple[str, ...], name: str) -> bool:
+        """Whether any of these directories has something that begins with this name."""
+        if path not in self._tops:
+            self._tops[path] = frozenset(stem for directory in path for stem in self.stems(directory))
+        return name in self._tops[path]
 
     def is_dir(self, path: str) -> bool:
         real = self.real(path)
