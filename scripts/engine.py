@@ -6,8 +6,8 @@ Where an engine answers already, it is used as it is. Else, as root: Docker is i
 distribution if it is missing, and a private daemon starts, on its own socket, bridge and data (below
 .cache, so that a second run finds its images and build cache). The last command that uses it stops it.
 The base image is pulled, or made with mmdebstrap where no registry answers; strace, which scratchify traces
-with, is installed if it is missing. With --optional the command
-runs even if there is no engine to be had; what needs one is then its own business to refuse.
+with, is installed if it is missing. With --optional the command runs even if there is no engine to be had;
+what needs one is then its own business to refuse.
 """
 
 from __future__ import annotations
