@@ -51,6 +51,13 @@ def read(source: bytes | str, shell: Shell = POSIX) -> Script:
     text = source.encode("utf-8", "surrogateescape") if isinstance(source, str) else source
     if not shell.readable:
         return Script(text, shell)
+    try:
+        return _read(text, shell)
+    except RecursionError:
+        return Script(text, shell, fault=Fault(0, "nested too deeply to read"), reader="partial")
+
+
+def _read(text: bytes, shell: Shell) -> Script:
     from analyzer.shell import treesitter
 
     script = treesitter.read(text, shell)

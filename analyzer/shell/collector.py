@@ -42,6 +42,7 @@ class Collector:
         self.shell = shell
         self.where: tuple[Block, ...] = ()
         self.optional = False
+        self.background = False
         self._commands: list[Command | None] = []
         self._pipelines: list[tuple[tuple[range, ...], int, int, int]] = []
         self._functions: list[Function] = []
@@ -75,12 +76,22 @@ class Collector:
         finally:
             self.optional = before
 
+    @contextmanager
+    def aside(self, background: bool) -> Iterator[None]:
+        """What is read in here runs in the background, as `&` behind it says."""
+        before = self.background
+        self.background = before or background
+        try:
+            yield
+        finally:
+            self.background = before
+
     def command(self, build: Callable[[], Command]) -> None:
         """Add a command; those in its words' substitutions, which `build` meets, come after it."""
         place = len(self._commands)
         self._commands.append(None)
-        where, optional = self.where, self.optional
-        self._commands[place] = replace(build(), where=where, optional=optional)
+        where, optional, background = self.where, self.optional, self.background
+        self._commands[place] = replace(build(), where=where, optional=optional, background=background)
 
     def pipeline(self, start: int, end: int, stages: Sequence[Callable[[], None]]) -> None:
         ranges = []

@@ -151,7 +151,7 @@ class Command:
     where: tuple[Block, ...] = ()  # outermost first
     joined: str = ""
     negated: bool = False  # `! command`; for a pipeline its first command says so
-    background: bool = False
+    background: bool = False  # `&` stands behind it, or behind what is around it
     optional: bool = False  # stands, itself or with what is around it, behind `&&` or `||`
 
     @property

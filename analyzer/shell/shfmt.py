@@ -122,8 +122,10 @@ class _Reader:
     def statements(self, statements: Iterable[Json]) -> None:
         joined = ""
         for statement in statements:
-            self.statement(statement, joined)
-            joined = "&" if statement.get("Background") else ";"
+            background = bool(statement.get("Background"))
+            with self.out.aside(background):
+                self.statement(statement, joined)
+            joined = "&" if background else ";"
 
     def statement(self, statement: Json, joined: str) -> None:
         node = statement.get("Cmd")
@@ -159,7 +161,6 @@ class _Reader:
                 end,
                 joined=joined,
                 negated=bool(statement.get("Negated")),
-                background=bool(statement.get("Background")),
             )
 
         self.out.command(build)
@@ -368,15 +369,21 @@ class _Reader:
             bare.append(text)
 
     def _double(self, item: Json, parts: list[Part]) -> None:
-        inner = item.get("Parts", ())
-        if not inner:
-            parts.append(Part("text", "", _start(item) + 1, _start(item) + 1, True))
+        """Text in double quotes: what lies between the expansions. shfmt's own pieces leave the end of a
+        continued line out."""
+        at = _start(item) + (2 if item.get("Dollar") else 1)
+        end = _end(item) - 1
+        inner = [piece for piece in item.get("Parts", ()) if piece["Type"] in _PART_KINDS]
+        if not inner and at == end:
+            parts.append(Part("text", "", at, end, True))
         for piece in inner:
-            if piece["Type"] in _PART_KINDS:
-                parts.append(self._dynamic(piece, True))
-            else:
-                start, end = _start(piece), _end(piece)
-                parts.append(Part("text", unescape_quoted(self.out.text(start, end)), start, end, True))
+            if _start(piece) > at:
+                text = self.out.text(at, _start(piece))
+                parts.append(Part("text", unescape_quoted(text), at, _start(piece), True))
+            parts.append(self._dynamic(piece, True))
+            at = _end(piece)
+        if at < end:
+            parts.append(Part("text", unescape_quoted(self.out.text(at, end)), at, end, True))
 
     def _dynamic(self, item: Json, quoted: bool) -> Part:
         start, end = _start(item), _end(item)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import cache, partial
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from typing import TYPE_CHECKING
 
 from analyzer.shell.collector import (
@@ -48,6 +48,7 @@ _RESERVED = frozenset(
 )
 _SUBSTITUTIONS = frozenset({"command_substitution", "process_substitution"})
 _REDIRECTS = frozenset({"file_redirect", "heredoc_redirect", "herestring_redirect"})
+_CHAINS = frozenset({"list", "pipeline"})
 _DYNAMIC = frozenset(
     {"simple_expansion", "expansion", "arithmetic_expansion", "command_substitution", "process_substitution"}
 )
@@ -167,14 +168,14 @@ class _Reader:
 
     def statements(self, nodes: Iterable[Node]) -> None:
         """A sequence of statements and the separators between them."""
+        found = [node for node in nodes if node.type not in ("comment", "heredoc_body", "heredoc_end")]
         joined = ""
-        for node in nodes:
+        for node, following in zip_longest(found, found[1:]):
             if not node.is_named:
                 joined = "&" if node.type == "&" else joined
                 continue
-            if node.type in ("comment", "heredoc_body", "heredoc_end"):
-                continue
-            self.statement(node, joined)
+            with self.out.aside(following is not None and following.type == "&"):
+                self.statement(node, joined)
             joined = ";"
 
     def statement(self, node: Node, joined: str) -> None:
@@ -226,7 +227,6 @@ class _Reader:
             end,
             joined=joined,
             negated=negated,
-            background=_background(node),
         )
 
     def _check(self, node: Node) -> None:
@@ -558,15 +558,22 @@ def _links(node: Node, joined: str) -> list[_Link]:
         inner = next((child for child in children if child.is_named), None)
         links = _links(inner, joined) if inner else []
         return [replace(link, negated=not link.negated) if link is links[0] else link for link in links]
-    if node.type not in ("list", "pipeline"):
+    if node.type not in _CHAINS:
         return [_Link(node, joined)]
-    found: list[_Link] = []
-    operator = joined
-    for child in children:
-        if child.is_named:
-            found += _links(child, operator)
-        else:
-            operator = child.type
+    # A long chain nests to the left, once for each of its commands: go down there without recursion.
+    rests: list[list[Node]] = []
+    while node.type in _CHAINS:
+        first, *rest = [child for child in node.children if child.type != "comment"]
+        rests.append(rest)
+        node = first
+    found = _links(node, joined)
+    for rest in reversed(rests):
+        operator = ""
+        for child in rest:
+            if child.is_named:
+                found += _links(child, operator)
+            else:
+                operator = child.type
     return found
 
 
@@ -574,22 +581,6 @@ def _below(node: Node) -> Iterable[Node]:
     for child in node.children:
         yield child
         yield from _below(child)
-
-
-def _background(node: Node) -> bool:
-    at: Node | None = node
-    while at is not None:
-        following = at.next_sibling
-        while following is not None and following.type in _REDIRECTS:
-            following = following.next_sibling
-        if following is not None:
-            return following.type == "&"
-        at = (
-            at.parent
-            if at.parent and at.parent.type in ("pipeline", "list", "redirected_statement")
-            else None
-        )
-    return False
 
 
 def _delimiter(text: str, start: int, end: int) -> list[Part]:

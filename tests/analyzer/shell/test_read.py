@@ -20,6 +20,7 @@ COMMANDS: tuple[tuple[str, str, list[str]], ...] = (
     ("a backslash keeps the next character", "a b\\ c \\$d", ["a|b c|$d"]),
     ("a backslash at the line's end joins two halves of a word", "echo fo\\\no bar", ["echo|foo|bar"]),
     ("a backslash at the line's end between words", "echo a \\\n  b", ["echo|a|b"]),
+    ("a backslash at the line's end in quotes", 'a "x \\\n y" @(b)', ["a|x  y|@(b)"]),
     ("a variable is known at run time only", 'a "$b" $c x${d:-e}', ['a|"$b"|$c|x${d:-e}']),
     ("spaces between two variables in quotes", 'echo "$a $b"', ['echo|"$a $b"']),
     ("empty words stay", "a '' \"\"", ["a||"]),
@@ -82,6 +83,8 @@ COMMANDS: tuple[tuple[str, str, list[str]], ...] = (
     ("a descriptor is closed", "a 5>&-", ["a 5>& -"]),
     ("a dash before a redirection is a word", "a -i - 2> b", ["a|-i|- 2> b"]),
     ("behind, with a redirection", "a > b &\nc", ["a > b&", "&c"]),
+    ("a whole list in the background", "a && b | c & d", ["a&", "&&b&", "|c&", "&d"]),
+    ("a group in the background", "{ a; b; } & c", ["group: a&", "group: ;b&", "&c"]),
     ("blanks around the bars of a case", "case $x in a | b ) c;; esac", ["arm(a|b): c"]),
     ("patterns of a case over lines", "case $x in a|\\\n  b) c;; esac", ["arm(a|b): c"]),
     ("an empty arm of a case", "case $x in a) ;; *) b;; esac", ["arm(*): b"]),
@@ -312,3 +315,17 @@ def test_any_shuffle_of_shell_tokens_is_read(tokens: list[str]) -> None:
 )
 def test_variables(text: str, names: list[str]) -> None:
     assert list(read(text).variables()) == names
+
+
+def test_a_long_chain_is_read() -> None:
+    script = read(" && ".join(["a"] * 2000))
+    assert (len(script.commands), script.fault) == (2000, None)
+
+
+def test_a_long_pipeline_is_read() -> None:
+    assert [len(pipeline.stages) for pipeline in read(" | ".join(["a"] * 2000)).pipelines] == [2000]
+
+
+@pytest.mark.parametrize("text", ["( " * 5000 + "a" + " )" * 5000, "$(" * 5000 + "a" + ")" * 5000])
+def test_text_that_nests_too_deeply_has_a_fault(text: str) -> None:
+    assert read(text).fault is not None
