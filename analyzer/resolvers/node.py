@@ -39,6 +39,11 @@ _OUTPUTS: dict[str, tuple[str, ...]] = {
     "nitropack": (".output",),
 }
 _CACHES = frozenset(("cache", "trace"))
+# Files of a package that only its authors run.
+_FOR_AUTHORS = re.compile(
+    r"(?:^|/)(?:tests?|specs?|__tests__|bench\w*|examples?|scripts|tasks|[Gg](?:runt|ulp)file)(?:/|[^/]*\.[cm]?jsx?$)"
+    r"|\.(?:test|spec|config|stories)\.[cm]?jsx?$|\.eslintrc"
+)
 _RUNNERS = frozenset(("npm", "npm-cli.js", "yarn", "yarnpkg", "pnpm", "bun"))
 _EXECUTORS = frozenset(("npx", "bunx", "pnpx", "dlx", "exec"))
 _PRELOAD = re.compile(r"(?:--require|-r|--import|--loader|--experimental-loader)[= ]\s*(\S+)")
@@ -353,7 +358,7 @@ class Node:
                 names.setdefault(name, path)
         for name in sorted(names.keys() - declared - BUILTIN):
             place = modules.find(name, directory)
-            if place is None or view.fs.resolve(place).path == directory:
+            if place is None or view.fs.resolve(place).path == directory or "/node_modules/" not in place:
                 continue
             if not self._for_development(view, place):
                 yield place, names[name]

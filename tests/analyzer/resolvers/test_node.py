@@ -141,6 +141,17 @@ CASES: dict[str, Case] = {
         },
         gone=(f"{APP}/typescript/index.js",),
     ),
+    "nor one that only its authors' tests load": Case(
+        {
+            "/app/main.js": "require('lib')",
+            **library(f"{APP}/lib", "index.js"),
+            f"{APP}/lib/test.js": "require('tape')",
+            f"{APP}/lib/lib/a.spec.js": "require('tape')",
+            **library(f"{APP}/tape"),
+        },
+        kept=(f"{APP}/lib/test.js",),
+        gone=(f"{APP}/tape/index.js",),
+    ),
     "a view engine by its name": Case(
         {"/app/main.js": "app.set('view engine', 'ejs')", **library(f"{APP}/ejs")},
         kept=(f"{APP}/ejs/index.js",),
