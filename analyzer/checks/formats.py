@@ -159,7 +159,7 @@ def sarif(files: Iterable[Checked], rules: Sequence[Rule], version: str) -> Iter
     yield '{"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0", "runs": [{'
     yield f'"tool": {json.dumps({"driver": driver})}, "columnKind": "unicodeCodePoints", "results": '
     yield from _array(
-        _sarif_result(each, fingerprint, index[each.rule])
+        _sarif_result(each, fingerprint, index.get(each.rule, -1))
         for file in files
         for each, fingerprint in _unique(file.found)
     )
@@ -184,6 +184,7 @@ def _sarif_result(each: Diagnostic, fingerprint: str, index: int) -> dict[str, A
     artifact = {"uri": _uri(_path(each))}
     result: dict[str, Any] = {
         "ruleId": each.rule,
+        # -1: a code of ShellCheck, which has no row in the table.
         "ruleIndex": index,
         "level": _LEVELS[each.severity],
         "message": {"text": each.message},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from analyzer.checks import shellcheck
 from analyzer.checks.diagnostics import Diagnostic, diagnose, instruction_at, unread
 from analyzer.checks.interface import Finding, Rule
 from analyzer.checks.reading import NO_REASON, REFUSED, UNREADABLE, UNUSED_IGNORE
@@ -45,7 +46,7 @@ def check_subject(
     found: list[Diagnostic] = []
     findings, directive = find(subject, rules, selection)
     for finding in findings:
-        rule = rows[finding.rule]
+        rule = rows.get(finding.rule) or shellcheck.row(finding.rule)
         severity = selection.severity.get(rule.name) or finding.severity or rule.severity
         if directive.error and group_of(rule.name) == "buildkit":
             severity = "error"
@@ -73,6 +74,9 @@ def find(
             findings += _run(rule, subject)
     if REFUSED.name in enabled:
         findings += problems
+    if selection.shellcheck is not None:
+        said = shellcheck.findings(subject, selection.shellcheck)
+        findings += [each for each in said if selection.takes_code(each.rule)]
     kept = [each for each in _distinct(findings) if not hidden.hides(each.rule, _line(dockerfile, each))]
     kept += _about_ignores(hidden, enabled)
     return kept, directive

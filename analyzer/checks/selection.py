@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
+from pathlib import Path
 from typing import cast
 
 from analyzer.checks.interface import SEVERITIES, Rule, Severity
@@ -17,20 +18,29 @@ from analyzer.settings import LintSettings
 from analyzer.values import frozen
 
 # Codes of hadolint and ShellCheck that we may not have: harmless in a list of what to leave out.
-_FOREIGN = re.compile(r"(DL|SC)[0-9]{4}")
+_FOREIGN = re.compile(r"DL[0-9]{4}|SC[0-9]{0,4}|shellcheck")
+_CODE = re.compile(r"SC[0-9]{0,4}")
+_FOR_SHELLCHECK = re.compile(r"SC[0-9]{0,4}|shellcheck")
 
 
 @frozen
 class Selection:
     """The rules that run, the severities that were changed, and from which severity on the answer is no.
 
-    named holds those that were chosen by their own name, and so run where a file's directive does not ask.
+    shellcheck is the program to ask about RUN's text, None where it is not installed or not chosen. Of its
+    codes those run that begin like one of `codes` and like none of `codes_left_out`.
     """
 
     enabled: frozenset[str]
-    named: frozenset[str] = frozenset()
     severity: Mapping[str, Severity] = field(default_factory=dict)
     fail_on: str = "info"
+    shellcheck: Path | None = None
+    codes: tuple[str, ...] = ("SC",)
+    codes_left_out: tuple[str, ...] = ()
+
+    def takes_code(self, code: str) -> bool:
+        """Does a code of ShellCheck run?"""
+        return code.startswith(self.codes) and not code.startswith(self.codes_left_out)
 
     def severity_of(self, rule: Rule) -> Severity:
         return self.severity.get(rule.name, rule.severity)
@@ -42,20 +52,28 @@ class Selection:
         return SEVERITIES.index(severity) <= SEVERITIES.index(cast("Severity", self.fail_on))
 
 
-def select(rules: Sequence[Rule], settings: LintSettings) -> Selection:
+def select(rules: Sequence[Rule], settings: LintSettings, shellcheck: Path | None = None) -> Selection:
     """Choose by settings, flags already laid over them. Raises ScratchifyError for a name no rule has."""
-    chosen = _chosen(rules, settings.select or ("default",), known_only=True)
+    words = settings.select or ("default",)
+    codes = _codes(words, "SC" if {"default", "all", "shellcheck"} & set(words) else None)
+    ours = (word for word in words if shellcheck is None or not _FOR_SHELLCHECK.fullmatch(word))
+    chosen = _chosen(rules, ours, known_only=True)
     left_out = _chosen(rules, settings.ignore, known_only=False)
     for name in settings.severity:
         _chosen(rules, (name,), known_only=False)
-    severities = {name: cast("Severity", value) for name, value in settings.severity.items()}
-    names = {rule.name for rule in rules}
     return Selection(
         enabled=frozenset(chosen - left_out),
-        named=frozenset(names & set(settings.select) - left_out),
-        severity=severities,
+        severity={name: cast("Severity", value) for name, value in settings.severity.items()},
         fail_on=settings.fail_on or "info",
+        shellcheck=shellcheck if codes else None,
+        codes=codes,
+        codes_left_out=_codes(settings.ignore, "SC" if "shellcheck" in settings.ignore else None),
     )
+
+
+def _codes(words: Iterable[str], every: str | None) -> tuple[str, ...]:
+    """The words that begin a code of ShellCheck; `every` where all of them are meant."""
+    return (every,) if every else tuple(word for word in words if _CODE.fullmatch(word))
 
 
 def group_of(rule: str) -> str:
@@ -82,7 +100,7 @@ def _matched(rules: Sequence[Rule], word: str) -> set[str]:
         return {rule.name for rule in rules}
     if word == "default":
         return {rule.name for rule in rules if rule.default}
-    if word in ("buildkit", "hadolint", "slim"):
+    if word in ("buildkit", "hadolint", "slim", "shellcheck"):
         return {rule.name for rule in rules if group_of(rule.name) == word}
     exact = {rule.name for rule in rules if rule.name == word}
     # Codes have prefixes that mean something; BuildKit's names do not.
@@ -100,5 +118,10 @@ def unknown_rule(rules: Sequence[Rule], word: str) -> ScratchifyError:
 
     names = {rule.name.lower(): rule.name for rule in rules}
     near = difflib.get_close_matches(word.lower(), names, n=1)
+    if _FOR_SHELLCHECK.fullmatch(word):
+        return ScratchifyError(
+            f"no rule is named {word!r}: ShellCheck is not installed",
+            hint="pip install 'scratchify[shellcheck]'",
+        )
     hint = f"did you mean {names[near[0]]}?" if near else "docs/rules lists them all"
     return ScratchifyError(f"no rule is named {word!r}", hint=hint)

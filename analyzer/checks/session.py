@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from analyzer import settings
-from analyzer.checks import hadolint_config
+from analyzer.checks import hadolint_config, shellcheck
 from analyzer.checks.diagnostics import Diagnostic, unread
 from analyzer.checks.discovery import STANDARD_INPUT, matches_any
 from analyzer.checks.interface import Finding
@@ -75,6 +75,8 @@ class Session:
     def finder(self, name: str) -> Callable[[bytes], list[Finding]]:
         """The findings of any text of a file, as fixing asks for them."""
         selection, around = self.holds_for(name)
+        # It mends nothing, and to ask it before and after each fix would take most of the time.
+        selection = replace(selection, shellcheck=None)
 
         def findings(data: bytes) -> list[Finding]:
             return find(Subject(read(data, name), around), RULES, selection)[0]
@@ -128,4 +130,4 @@ def _selection(
     severity: tuple[tuple[str, str], ...],
     fail_on: str | None,
 ) -> Selection:
-    return select(RULES, LintSettings(chosen, left_out, dict(severity), fail_on))
+    return select(RULES, LintSettings(chosen, left_out, dict(severity), fail_on), shellcheck.program())
