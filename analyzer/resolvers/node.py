@@ -41,7 +41,7 @@ _OUTPUTS: dict[str, tuple[str, ...]] = {
 _CACHES = frozenset(("cache", "trace"))
 # Files of a package that only its authors run.
 _FOR_AUTHORS = re.compile(
-    r"(?:^|/)(?:tests?|specs?|__tests__|bench\w*|examples?|scripts|tasks|[Gg](?:runt|ulp)file)(?:/|[^/]*\.[cm]?jsx?$)"
+    r"(?:^|/)(?:tests?|specs?|__tests__|bench\w*|examples?|scripts|tasks|[Gg](?:runt|ulp)file)(?:/|[.-][^/]*$)"
     r"|\.(?:test|spec|config|stories)\.[cm]?jsx?$|\.eslintrc"
 )
 _RUNNERS = frozenset(("npm", "npm-cli.js", "yarn", "yarnpkg", "pnpm", "bun"))
@@ -351,7 +351,13 @@ class Node:
     ) -> Iterator[tuple[str, str]]:
         """Packages that a library loads without saying so (generated clients, optional drivers)."""
         declared = {name for key in ("dependencies", "optionalDependencies") for name in facts.get(key) or ()}
-        sources = [path for path in files if path.endswith(_SCRIPT) and view.fs.entries[path].size <= 1 << 20]
+        sources = [
+            path
+            for path in files
+            if path.endswith(_SCRIPT)
+            and view.fs.entries[path].size <= 1 << 20
+            and not _FOR_AUTHORS.search(path[len(directory) :])
+        ]
         names: dict[str, str] = {}
         for path, found in view.facts.get_many(source.BARE_NAMES, sources).items():
             for name in found or ():
