@@ -77,7 +77,22 @@ def observe(
         # A command that ends by itself is a tool: what it does is its answer.
         chosen = [RunProbe("run")]
         rounds = run(subject, chosen, 2)
+    if not probes:
+        _leave_out_closed(rounds, say)
     return _observation(rounds, run.settings, _original_outcomes(rounds), [])
+
+
+def _leave_out_closed(rounds: Sequence[Round], say: Callable[[str], None]) -> None:
+    """Ports that the image exposes and never opens are no probes of ours, where another answered."""
+    if not all(any(answer.passed for _, answer in done.answers) for done in rounds):
+        return
+    for place, (probe, answer) in list(rounds[0].asked.items()):
+        if isinstance(probe, PortProbe) and not answer.passed:
+            others = [done.asked.get(place) for done in rounds[1:]]
+            if all(other is not None and not other[1].passed for other in others):
+                for done in rounds:
+                    del done.asked[place]
+                say(f"port {probe.port} is exposed and did not open: it is not probed")
 
 
 @dataclass(slots=True)

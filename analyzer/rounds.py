@@ -20,7 +20,7 @@ from analyzer.engines.interface import ContainerRequest, Engine
 from analyzer.errors import ScratchifyError
 from analyzer.filesystem import Filesystem, join
 from analyzer.image import ImageConfig
-from analyzer.probes import Probe, RunProbe, StructureProbe, ports_of
+from analyzer.probes import PortProbe, Probe, RunProbe, StructureProbe, ports_of
 from analyzer.process import Completed
 from analyzer.recording import Access, Answer
 from analyzer.signals import is_deaf
@@ -33,6 +33,8 @@ _FAILED = -1
 # What engines set where the image has no PATH (moby's system.DefaultPathEnvUnix).
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _MAIN_LOG = "main"
+# Seconds that a further exposed port is waited for, once something answered.
+_FURTHER_PORT = 5.0
 # Seconds between rounds that run side by side: what shows the time of day shall differ between them.
 _APART = 1.1
 
@@ -227,11 +229,16 @@ def _ask_inside(stage: _Stage, probes: Mapping[int, Probe], done: Round) -> None
         engine.start(name)
         for place, probe in probes.items():
             begun = time.monotonic()
+            patience = stage.settings.timeout
+            if isinstance(probe, PortProbe) and any(answer.passed for _, answer in done.asked.values()):
+                # The app is up: a port that is only exposed does not open later.
+                patience = min(patience, _FURTHER_PORT)
             try:
-                done.asked[place] = ask(probe, main, stage.settings.timeout)
+                done.asked[place] = ask(probe, main, patience)
             except NeverReadyError as error:
                 done.asked[place] = (probe, Answer(passed=False, status=_FAILED, error=error.message))
-                break
+                if not isinstance(probe, PortProbe) or main.ended():
+                    break
             finally:
                 done.waited = max(done.waited, time.monotonic() - begun)
         done.ended = bool(main.ended())

@@ -215,6 +215,17 @@ def test_a_service_is_asked_inside_and_its_exposed_ports_are_published(listening
     assert [outcome.answer.body for outcome in observation.outcomes] == ["", "inside"]
 
 
+def test_an_exposed_port_that_never_opens_is_no_default_probe(listening: int) -> None:
+    engine = MemoryEngine(code=None, published={"80/tcp": listening})
+    observation = seen(engine, config=ImageConfig(cmd=("app",), exposed=("80/tcp", "443/tcp")))
+    assert [outcome.probe for outcome in observation.outcomes] == ["tcp localhost:80"]
+
+
+def test_where_no_exposed_port_opens_that_is_an_error() -> None:
+    with pytest.raises(ScratchifyError, match="did not open"):
+        seen(MemoryEngine(code=None), config=ImageConfig(cmd=("app",), exposed=("80/tcp",)))
+
+
 def test_on_the_hosts_network_the_ports_are_the_hosts(listening: int) -> None:
     engine = MemoryEngine(code=None)
     settings = RunSettings(options=("--net=host",), timeout=0.3)
