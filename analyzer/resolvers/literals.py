@@ -2,7 +2,7 @@
 
 A spelled file stays. A spelled directory stays as such, with what is in it only where that is plainly meant:
 what the program's own package put there, or data that no package owns and that the author names. Never a
-reason to keep a shell, an interpreter or an installer.
+reason to keep a shell, an interpreter, an installer or what programs are built with.
 """
 
 from __future__ import annotations
@@ -29,8 +29,17 @@ _IN_TEXT = re.compile(rb"(?<![\w./$}~%:*-])(?:/[\w.+@-]+){2,}")
 _VOLATILE = re.compile(r"/(proc|sys|dev|tmp|run)(/|$)")
 
 _NEVER = PACKAGE_MANAGERS | frozenset(
-    "sh bash dash ash ksh mksh zsh fish csh tcsh rbash sash gcc cc c++ g++ cpp ld as make gdb vi vim nano"
-    " emacs editor sensible-editor".split()
+    "sh bash dash ash ksh mksh zsh fish csh tcsh rbash sash gdb vi vim nano emacs editor"
+    " sensible-editor".split()
+)
+
+# Interpreters and libraries record what they were built with: a GNU name may have the target's triplet before
+# it, and the version behind it.
+_BUILD_TOOL = re.compile(
+    r"(?:\w+(?:-\w+)?-linux-\w+-)?"
+    r"(?:gcc|g\+\+|cc|c\+\+|c89|c99|cpp|clang|clang\+\+|clang-cpp|gfortran|gnat|gdc|lto-dump|gcov"
+    r"|(?:gcc|llvm)-(?:ar|nm|ranlib)|ld|ld\.\w+|as|ar|nm|ranlib|strip|objcopy|objdump|gmake|make|cmake|dwp)"
+    r"(?:-[\d.]+)?"
 )
 
 # What relocatable programs look for from the directory above their own.
@@ -183,7 +192,8 @@ class Literals:
 
 
 def _kept_off(path: str) -> bool:
-    return name_of(path) in _NEVER or INTERPRETERS.search(path) is not None
+    name = name_of(path)
+    return name in _NEVER or bool(_BUILD_TOOL.fullmatch(name)) or INTERPRETERS.search(path) is not None
 
 
 def _is_read(entry: Entry, reasons: Iterable[Evidence]) -> bool:

@@ -26,6 +26,9 @@ TREE: dict[str, Node] = {
     "/usr/bin/dash": File(b"", mode=0o755),
     "/usr/bin/apt-get": File(b"", mode=0o755),
     "/usr/bin/perl": File(b"", mode=0o755),
+    "/usr/bin/x86_64-linux-gnu-gcc": Link("x86_64-linux-gnu-gcc-12"),
+    "/usr/bin/x86_64-linux-gnu-gcc-12": File(b"", mode=0o755),
+    "/usr/bin/ld.bfd": File(b"", mode=0o755),
     "/usr/sbin/sendmail": Link("/usr/sbin/exim"),
     "/usr/sbin/exim": File(b"", mode=0o755),
     "/etc/app/app.conf": "data /srv/media/logo.png # /usr/sbin/sendmail\n",
@@ -63,6 +66,13 @@ CASES: dict[str, tuple[str, Node, EvidenceKind, set[str], set[str]]] = {
         "traced",
         set(),
         {"/usr/bin/sh", "/usr/bin/dash", "/usr/bin/apt-get", "/usr/bin/perl"},
+    ),
+    "never what it was built with: a compiler's name may have a triplet and a version": (
+        "/usr/bin/app",
+        spelling("/usr/bin/x86_64-linux-gnu-gcc", "/usr/bin/ld.bfd"),
+        "traced",
+        set(),
+        {"/usr/bin/x86_64-linux-gnu-gcc", "/usr/bin/x86_64-linux-gnu-gcc-12", "/usr/bin/ld.bfd"},
     ),
     "a directory as such": (
         "/usr/bin/app",
