@@ -19,6 +19,15 @@ from analyzer.resolvers.python_standard import BY_IMPORT_ONLY, NOT_FOLLOWED
 Mode = Literal["import", "module", "name", "word", "startup"]
 
 
+_REASONS: dict[Mode, str] = {
+    "import": "import ",
+    "module": "runs module ",
+    "name": "names ",
+    "word": "names ",
+    "startup": "a .pth file imports ",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """A name to look up. Leading dots make it relative to the importer's directory; `items` are what `from`
@@ -31,13 +40,7 @@ class Request:
 
     @property
     def reason(self) -> str:
-        return {
-            "import": f"import {self.name}",
-            "module": f"runs module {self.name}",
-            "name": f"names {self.name}",
-            "word": f"names {self.name}",
-            "startup": f"a .pth file imports {self.name}",
-        }[self.mode]
+        return _REASONS[self.mode] + self.name
 
 
 @dataclass(slots=True)

@@ -65,6 +65,7 @@ class Finder:
         self.fs = fs
         self._stems: dict[str, dict[str, list[str]]] = {}
         self._tops: dict[tuple[str, ...], frozenset[str]] = {}
+        self._walked: dict[tuple[tuple[str, ...], tuple[str, ...], str], tuple[list[Found], int]] = {}
         self._real: dict[str, str] = {}
 
     def real(self, directory: str) -> str:
@@ -117,6 +118,13 @@ class Finder:
 
     def walk(self, roots: Iterable[str], parts: Sequence[str], version: str) -> tuple[list[Found], int]:
         """Modules on the way of a dotted name over search directories, and how many parts were found."""
+        # Many files import the same few names.
+        key = (tuple(roots), tuple(parts), version)
+        if key not in self._walked:
+            self._walked[key] = self._walk(*key)
+        return self._walked[key]
+
+    def _walk(self, roots: Sequence[str], parts: Sequence[str], version: str) -> tuple[list[Found], int]:
         portions = list(roots)
         way: list[Found] = []
         for depth, part in enumerate(parts):
