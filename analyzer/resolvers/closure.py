@@ -58,8 +58,8 @@ def close(
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """Without the garbage collector: a closure makes hundreds of thousands of values and no cycle, and looking
-    for cycles among them is a fifth of its time."""
+    """Without the garbage collector: a closure makes hundreds of thousands of values and no cycle, and
+    looking for cycles among them is a fifth of its time."""
     collects = gc.isenabled()
     gc.disable()
     try:

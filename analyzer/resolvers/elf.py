@@ -10,7 +10,7 @@ from analyzer.evidence import Evidence, Unresolved
 from analyzer.filesystem import Entry, name_of, parent_of
 from analyzer.resolvers.elfreader import ELF
 from analyzer.resolvers.interface import View
-from analyzer.resolvers.loader import Flavour, Search, answered_by_loader, needer_of
+from analyzer.resolvers.loader import Flavour, Search, answered_by_loader, loader_files, needer_of
 
 _SHARED = re.compile(r"\.so(\.|$)|\.node$")
 
@@ -53,6 +53,8 @@ class Elf:
                 continue
             if facts.get("interp"):
                 yield Evidence(facts["interp"], "linked", path, "its loader")
+                for read in loader_files(facts):
+                    yield Evidence(read, "linked", facts["interp"], "the loader reads it to find libraries")
             self._add_way(path, (path, (), self._flavour(view, facts)))
             yield from self._load(view, path, kept)
 

@@ -241,6 +241,14 @@ class Search:
         )
 
 
+def loader_files(facts: dict[str, Any]) -> tuple[str, ...]:
+    """Files that a program's loader reads itself."""
+    if "ld-musl" in facts.get("interp", ""):
+        arch = _MACHINES.get(facts.get("machine", 0), ("", "", "x86_64"))[2]
+        return (f"/etc/ld-musl-{arch}.path",)
+    return ("/etc/ld.so.cache", "/etc/ld.so.preload")
+
+
 def answered_by_loader(name: str, flavour: Flavour) -> bool:
     """Names that are part of the loader itself."""
     return flavour == "musl" and _MUSL_OWN.match(name) is not None

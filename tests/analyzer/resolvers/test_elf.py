@@ -4,6 +4,7 @@ those of its ldso/dynlink.c."""
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ from analyzer.image import ImageConfig
 from analyzer.resolvers.closure import close
 from analyzer.resolvers.elf import Elf
 from analyzer.resolvers.elfreader import read_elf
+from analyzer.resolvers.loader import read_cache
 from tests.analyzer.resolvers.elfimage import elf
 from tests.imagefs import Dir, File, Link, Node, view_of
 
@@ -199,7 +201,7 @@ CASES: dict[str, tuple[dict[str, Node], set[str]]] = {
             "/yet/liba.so": elf(),
             "/usr/lib/libb.so": elf(),
         },
-        {"/yet/liba.so", "missing: libb.so"},
+        {"/etc/ld-musl-x86_64.path", "/yet/liba.so", "missing: libb.so"},
     ),
     "musl: no directories for better processors": (
         {
@@ -285,3 +287,47 @@ def test_what_is_no_elf_file_has_no_facts(data: bytes) -> None:
 @pytest.mark.parametrize("length", [70, 130, 4100, 4200])
 def test_a_torn_file_does_not_raise(length: int) -> None:
     read_elf(elf(needed=["liba.so"], uses=["dlopen"])[:length])
+
+
+def cache(*rows: tuple[str, str], old: bool = False) -> bytes:
+    """An ld.so.cache in the new format, alone or behind an old one with one entry."""
+    names = b"".join(f"{name}\0{path}\0".encode() for name, path in rows)
+    at = 48 + 24 * len(rows)
+    entries = b""
+    for name, path in rows:
+        entries += struct.pack("<iIIIQ", 0x0303, at, at + len(name) + 1, 0, 0)
+        at += len(name) + len(path) + 2
+    header = b"glibc-ld.so.cache1.1" + struct.pack("<IIB3xI3I", len(rows), len(names), 2, 0, 0, 0, 0)
+    new = header + entries + names
+    if not old:
+        return new
+    before = b"ld.so-1.7.0\0" + struct.pack("<I", 1) + bytes(12)
+    return before.ljust(-(-len(before) // 8) * 8, b"\0") + new
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_the_cache_is_read_in_its_order(old: bool) -> None:
+    rows = [
+        ("liba.so", "/x/glibc-hwcaps/x86-64-v3/liba.so"),
+        ("liba.so", "/x/liba.so"),
+        ("libb.so", "/y/libb.so"),
+    ]
+    assert read_cache(cache(*rows, old=old)) == {
+        "liba.so": ["/x/glibc-hwcaps/x86-64-v3/liba.so", "/x/liba.so"],
+        "libb.so": ["/y/libb.so"],
+    }
+    assert read_cache(b"something else") is None
+
+
+def test_a_library_that_only_the_cache_knows() -> None:
+    tree: dict[str, Node] = {
+        "/bin/app": program(needed=["liba.so", "libb.so"]),
+        "/etc/ld.so.cache": cache(
+            ("liba.so", "/opt/i386/liba.so"), ("liba.so", "/opt/lib/liba.so"), ("libb.so", "/gone/libb.so")
+        ),
+        "/opt/i386/liba.so": elf(machine=3, bits=32),
+        "/opt/lib/liba.so": elf(),
+        "/usr/lib/liba.so": elf(),
+        "/usr/lib/libb.so": elf(),
+    }
+    assert linked(tree) == {"/etc/ld.so.cache", "/opt/lib/liba.so", "/usr/lib/libb.so"}
