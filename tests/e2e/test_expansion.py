@@ -15,7 +15,7 @@ import pytest
 from analyzer.dockerfile.imageconfig import DEFAULT_PATH
 from analyzer.engines.docker import DockerEngine
 from analyzer.process import Completed, run
-from tests.analyzer.dockerfile.expansions import SCOPES, SETUP, WORDS, Scope
+from tests.analyzer.dockerfile.expansions import SCOPES, SETUP, WORDS
 from tests.analyzer.dockerfile.refusals import REFUSALS
 
 pytestmark = pytest.mark.engine
@@ -72,19 +72,18 @@ def shown(document: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in parts.items() if value}
 
 
-@pytest.mark.parametrize("row", SCOPES, ids=[row.rule for row in SCOPES])
-def test_scopes(engine: DockerEngine, newer: bool, row: Scope) -> None:
-    if row.newer and not newer:
-        pytest.skip("this builder is too old for the row")
-    assert shown(inspected(engine, row.text, row.args)) == row.image
+def test_scopes(engine: DockerEngine, newer: bool) -> None:
+    rows = [row for row in SCOPES if newer or not row.newer]
+    found = {row.rule: shown(inspected(engine, row.text, row.args)) for row in rows}
+    assert found == {row.rule: row.image for row in rows}
 
 
-@pytest.mark.parametrize(
-    ("text", "message"), [(row[1], row[4]) for row in REFUSALS], ids=[row[0] for row in REFUSALS]
-)
-def test_refusals(engine: DockerEngine, newer: bool, text: str, message: str) -> None:
-    if not newer:
-        pytest.skip("this builder says it in other words")
-    done = build(engine, text)
-    assert done.code != 0
-    assert message in done.stderr.decode()
+def test_refusals(engine: DockerEngine, newer: bool) -> None:
+    """Every builder refuses them; the words are those of the newer ones. A file without a stage ends the
+    daemon of Docker 20.10, so that only a newer one is asked."""
+    rows = [(name, text, message) for name, text, _, _, message in REFUSALS if newer or "FROM" in text]
+    answers = {name: build(engine, text) for name, text, _ in rows}
+    assert [name for name, done in answers.items() if done.code == 0] == []
+    if newer:
+        said = {name: done.stderr.decode() for name, done in answers.items()}
+        assert [name for name, _, message in rows if message not in said[name]] == []
