@@ -64,7 +64,8 @@ def credentials_in(text: str) -> Iterator[tuple[str, int, int]]:
         for match in shape.finditer(text):
             yield kind, match.start(), match.end()
     for match in _URL_PASSWORD.finditer(text):
-        if not set(match["value"]) & set("$<{*"):
+        # `docker://name:tag@sha256:…` is an image.
+        if not set(match["value"]) & set("$<{*") and not text.startswith("@sha256:", match.end()):
             yield "password in an address", match.start(), match.end()
 
 

@@ -21,6 +21,7 @@ from analyzer.dockerfile.instructions import (
     Env,
     Expose,
     Healthcheck,
+    Shell,
     Workdir,
 )
 from analyzer.dockerfile.scope import Expanded, Stage
@@ -55,15 +56,12 @@ def _json_args_recommended(subject: Subject) -> Iterator[Finding]:
 
 def _sets_shell(subject: Subject, stage: Stage, before: Expanded) -> bool:
     """Did a SHELL instruction before this one ask for what is the default anyway?"""
-    for each in stage.instructions:
-        if each is before:
-            break
-        if each.command.node.keyword == "SHELL":
-            return True
-    if stage.parent is None:
-        return False
-    parent = subject.stages[stage.parent]
-    return any(each.command.node.keyword == "SHELL" for each in parent.instructions)
+    parent = subject.stages[stage.parent] if stage.parent is not None else None
+    return any(
+        (subject.stage_of(each) is stage and each.node.start_line < before.node.start_line)
+        or (parent is not None and subject.stage_of(each) is parent)
+        for each in subject.of(Shell)
+    )
 
 
 # What only a shell knows, and so no program of that name need exist.

@@ -53,10 +53,11 @@ def _is_root(text: str) -> bool:
 
 
 def _root(subject: Subject) -> Iterator[Finding]:
-    parents = {stage.parent for stage in subject.stages}
+    used = {use.source.stage for use in subject.table.uses}
     seen: set[int] = set()
     for leaf in subject.stages:
-        if leaf.index in parents or not (leaf is subject.final or _is_target(subject, leaf)):
+        # What another stage uses is no image; what has no name and no use, neither.
+        if leaf is not subject.final and (leaf.index in used or leaf.name is None):
             continue
         command = _last_user(subject, leaf)
         if command is None or id(command) in seen:
@@ -65,13 +66,6 @@ def _root(subject: Subject) -> Iterator[Finding]:
         if _is_root(subject.expanded(command).words[0]):
             message = "the image runs as root unless it is started otherwise"
             yield Finding(ROOT.name, message, command.node.span_of(command.user))
-
-
-def _is_target(subject: Subject, stage: Stage) -> bool:
-    """A stage that nothing else uses can only be there to be built by itself."""
-    return not any(
-        stage.index in subject.table.needed(other.index) for other in subject.stages if other is not stage
-    )
 
 
 def _last_user(subject: Subject, stage: Stage | None) -> User | None:
@@ -177,16 +171,16 @@ def _shell_is_known(subject: Subject, command: Cmd | Entrypoint) -> bool:
     if not subject.body(command).script.shell.readable:
         return False
     stage = subject.stage_of(command)
-    while stage is not None:
-        if any(
-            isinstance(each.command, Shell) and each.node.start_line < command.node.start_line
-            for each in stage.instructions
-        ):
-            return True
-        if stage.parent is None:
-            return official_name(stage.base) != "" or stage.base == "scratch"
-        stage = subject.stages[stage.parent]
-    return False
+    if stage is None:
+        return False
+    stages = {id(subject.stages[index]) for index in subject.table.chain(stage.index)}
+    line = command.node.start_line
+    if any(
+        id(subject.stage_of(each)) in stages and each.node.start_line < line for each in subject.of(Shell)
+    ):
+        return True
+    image = subject.table.base_image(stage.index)
+    return official_name(image) != "" or image == "scratch"
 
 
 SHELL_FORM = Rule(

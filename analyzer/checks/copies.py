@@ -86,31 +86,34 @@ ADD_FOR_COPY = Rule(
 
 
 def _archives(subject: Subject) -> Iterator[Finding]:
+    extracted = _extracted(subject)
     for command in subject.of(Copy):
         if command.from_ is not None:
             # ADD takes nothing from a stage.
             continue
-        names = {}
+        stage = id(subject.stage_of(command))
         for token, source in _expanded(subject, command):
-            if named_like_tar(source) and not has_wildcard(source):
-                target = command.destination.text
-                names[basename(source) if target.endswith(("/", ".")) else basename(target)] = token
-        found = next((names[name] for name in _extracted(subject, command) if name in names), None)
-        if found is not None:
-            message = f"ADD unpacks {found.text} by itself, and the archive takes no room in the image"
-            yield Finding(ARCHIVES.name, message, command.node.span_of(found))
+            if not named_like_tar(source) or has_wildcard(source):
+                continue
+            target = command.destination.text
+            name = basename(source) if target.endswith(("/", ".")) else basename(target)
+            if extracted.get((stage, name), 0) > command.node.start_line:
+                message = f"ADD unpacks {token.text} by itself, and the archive takes no room in the image"
+                yield Finding(ARCHIVES.name, message, command.node.span_of(token))
+                break
 
 
-def _extracted(subject: Subject, copy: Copy) -> Iterator[str]:
-    """The names of the archives that later steps of the same stage unpack with tar."""
-    stage = subject.stage_of(copy)
+def _extracted(subject: Subject) -> dict[tuple[int, str], int]:
+    """The names of the archives that a stage unpacks with tar, and the last line where it does."""
+    found: dict[tuple[int, str], int] = {}
     for run, body in subject.runs:
-        if subject.stage_of(run) is stage and run.node.start_line > copy.node.start_line:
-            for call in body.called("tar", "bsdtar"):
-                if _extracts(call):
-                    for word in call.arguments:
-                        text = word.value if word.value is not None else word.text
-                        yield basename(text.partition("=")[2] or text)
+        stage = id(subject.stage_of(run))
+        for call in body.called("tar", "bsdtar"):
+            if _extracts(call):
+                for word in call.arguments:
+                    text = word.value if word.value is not None else word.text
+                    found[stage, basename(text.partition("=")[2] or text)] = run.node.start_line
+    return found
 
 
 def _extracts(call: Call) -> bool:

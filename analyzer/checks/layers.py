@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 from posixpath import basename
 
 from analyzer.checks.archives import named_like_tar
@@ -103,12 +104,15 @@ REMOVED_LATER = Rule(
 
 
 def _changed_whole(subject: Subject) -> Iterator[Finding]:
+    # The copied paths and every folder above them.
     copied: dict[str, Expanded] = {}
     for expanded in steps(subject):
         command = expanded.command
         if isinstance(command, Copy | Add):
             if not command.node.flag("chown"):
-                copied |= dict.fromkeys(destinations(expanded), expanded)
+                for place in destinations(expanded):
+                    for folder in (PurePosixPath(place), *PurePosixPath(place).parents):
+                        copied.setdefault(str(folder), expanded)
         elif isinstance(command, Run):
             body = subject.body(command)
             for call in body.called("chown", "chmod", "chgrp"):
@@ -130,14 +134,7 @@ def _doubled(call: Call, expanded: Expanded, body: Body, copied: dict[str, Expan
         if word.value is None or word.pattern:
             continue
         path = absolute(word.value, expanded.workdir)
-        origin = next(
-            (
-                each
-                for place, each in copied.items()
-                if place == path or place.startswith(f"{path.rstrip('/')}/")
-            ),
-            None,
-        )
+        origin = copied.get(path)
         if origin is not None:
             line = origin.node.start_line
             flag = "--chmod" if call.name == "chmod" else "--chown"

@@ -11,7 +11,6 @@ from analyzer.checks.interface import Example, Finding, Fix, Rule
 from analyzer.checks.packages import cached, clause, removed, unpinned
 from analyzer.checks.shell_edits import append_command, fix, insert_after, replace
 from analyzer.checks.subject import Subject
-from analyzer.dockerfile.instructions import Run
 from analyzer.shell.installs import ManagerCall
 
 LISTS = "/var/lib/apt/lists"
@@ -152,14 +151,15 @@ RECOMMENDS = Rule(
 
 
 def _lists(subject: Subject) -> Iterator[Finding]:
-    for run, body in subject.runs:
+    later = _later(subject)
+    for index, (run, body) in enumerate(subject.runs):
         # What stays in a stage that is only copied from reaches no image.
         if not subject.reaches_image(run) or cached(run, LISTS):
             continue
         update = next(_apt(body, "update"), None)
         if update is None or _removed(body, update):
             continue
-        mended = _lists_fix(subject, run, body, update)
+        mended = _lists_fix(subject, body, update, *later[index])
         message = f"the package lists in {LISTS} stay in this layer"
         yield Finding(PACKAGE_LISTS.name, message, body.span(update.start, update.end), mended)
 
@@ -173,16 +173,24 @@ def _removed(body: Body, update: ManagerCall) -> bool:
     return cleaned or removed(body, update.command.start, LISTS)
 
 
-def _lists_fix(subject: Subject, run: Run, body: Body, update: ManagerCall) -> Fix | None:
-    if update.through or any(block.kind == "function" for block in update.command.where):
-        return None
-    later = [text for other, text in subject.runs if other.node.start_line > run.node.start_line]
-    if any(any(_apt(text, "install")) and not any(_apt(text, "update")) for text in later):
-        # That install fetches no lists of its own: it lives on these.
+def _later(subject: Subject) -> list[tuple[bool, bool]]:
+    """For each RUN: does a later one install and fetch no lists of its own? Does a later one call scripts?"""
+    found: list[tuple[bool, bool]] = []
+    lives, calls = False, False
+    for _, body in reversed(subject.runs):
+        found.append((lives, calls))
+        lives = lives or (any(_apt(body, "install")) and not any(_apt(body, "update")))
+        calls = calls or _runs_script(body)
+    return found[::-1]
+
+
+def _lists_fix(
+    subject: Subject, body: Body, update: ManagerCall, lives_on_them: bool, scripts: bool
+) -> Fix | None:
+    if lives_on_them or update.through or any(block.kind == "function" for block in update.command.where):
         return None
     edit = append_command(subject.dockerfile, body, f"rm -rf {LISTS}/*")
-    safe = not any(_runs_script(text) for text in later)
-    return fix("remove the package lists in the same layer", edit, safe=safe)
+    return fix("remove the package lists in the same layer", edit, safe=not scripts)
 
 
 def _runs_script(body: Body) -> bool:

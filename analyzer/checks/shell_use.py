@@ -194,14 +194,19 @@ _WGET_TAKES = frozenset("OPoaitTwUeARDlBQ")
 
 
 def _progress(subject: Subject) -> Iterator[Finding]:
+    installing = {
+        id(subject.stage_of(run))
+        for run, body in subject.runs
+        for manager in body.managers
+        if any(package.name == "wget" for package in manager.packages)
+    }
     for run, body in subject.runs:
         for call in body.called("wget"):
             if not _shows_progress(subject, run, call):
                 continue
+            mended = _progress_fix(subject, run, body, call, id(subject.stage_of(run)) in installing)
             message = "wget draws its progress into the build log, a line for every few kilobytes"
-            yield Finding(
-                PROGRESS.name, message, body.span_of_call(call), _progress_fix(subject, run, body, call)
-            )
+            yield Finding(PROGRESS.name, message, body.span_of_call(call), mended)
 
 
 def _shows_progress(subject: Subject, run: Run, call: Call) -> bool:
@@ -249,24 +254,14 @@ def _quiet_letters(letters: str) -> bool:
     return False
 
 
-def _progress_fix(subject: Subject, run: Run, body: Body, call: Call) -> Fix | None:
+def _progress_fix(subject: Subject, run: Run, body: Body, call: Call, installed: bool) -> Fix | None:
     stage = subject.stage_of(run)
-    installed = {
-        package.name: manager.manager
-        for other, text in subject.runs
-        if subject.stage_of(other) is stage
-        for manager in text.managers
-        for package in manager.packages
-    }
-    root = stage
-    while root is not None and root.parent is not None:
-        root = subject.stages[root.parent]
-    busybox = "busybox" in (root.base if root else "") or "alpine" in (root.base if root else "")
-    if busybox and "wget" not in installed:
+    image = subject.table.base_image(stage.index) if stage is not None else ""
+    if not installed and ("busybox" in image or "alpine" in image):
         # BusyBox's wget knows no --progress.
         return None
     edit = insert_after(body, call.words[0], "--progress=dot:giga")
-    return fix("draw a dot for each few megabytes", edit, safe="wget" in installed)
+    return fix("draw a dot for each few megabytes", edit, safe=installed)
 
 
 PROGRESS = Rule(

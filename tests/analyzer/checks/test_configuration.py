@@ -19,7 +19,7 @@ CASES = [
         "root in the parent stage",
         "USER root\nFROM debian:12 AS p\nUSER root\nFROM p",
         "DL3002",
-        "DL3002:2 DL3002:4",
+        "DL3002:4",
     ),
     ("root in a stage that is copied from", "USER root\nFROM debian:12\nCOPY --from=0 /a /a", "DL3002", ""),
     ("a range of ports", "EXPOSE 1-70000 80/tcp", "DL3011", "DL3011:2"),

@@ -158,6 +158,7 @@ SECRETS = [
     ("a token that a variable holds", "FROM a:1\nRUN fetch ghp_$TOKEN", ""),
     ("a password in an address", "FROM a:1\nADD https://me:word@a.test/b /b", "SLIM201:2"),
     ("a user without a password", "FROM a:1\nRUN git clone ssh://git@a.test/b", ""),
+    ("an image with its digest", "FROM a:1\nRUN skopeo copy docker://b:1@sha256:0a oci:b", ""),
     ("a port", "FROM a:1\nRUN curl http://a.test:80/b@c", ""),
     ("a key beside its public half", "FROM a:1\nCOPY keys/id_ed25519 keys/id_ed25519.pub /k/", "SLIM202:2"),
     ("environments", "FROM a:1\nCOPY .env.production .env.example .env.sample env /a/", "SLIM202:2"),
