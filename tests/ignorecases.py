@@ -1,7 +1,7 @@
 """Cases for ignore files: the unit tests and the builds of tests/e2e share them.
 
-Each value is what a build with `COPY . /` on Docker 26.1 gave; where Docker 20.10 gave another, `old` has
-it.
+Each value is what builds with `COPY . /` on Docker 26.1 and 28.5 gave; where Docker 20.10 gave another, `old`
+has it.
 """
 
 from __future__ import annotations
