@@ -24,6 +24,7 @@ from analyzer.resolvers.python_path import Environment, Finder, environments, is
 from analyzer.resolvers.python_standard import BY_NAME, FROM_SITES, STARTUP, WITH_DATA
 
 CONFIG_SUFFIXES = (".yaml", ".yml", ".toml", ".ini", ".cfg", ".conf", ".json", ".sh", ".env")
+ARCHIVES = (".pyz", ".egg", ".zip")
 CONFIG_SIZE = 1 << 18  # bytes
 SCRIPT_SIZE = 1 << 20
 _NAME = re.compile(r"\A[A-Za-z_]\w*(?:[.:][A-Za-z_]\w*)*(?:\(.*\))?\Z")
@@ -127,7 +128,7 @@ class Python:
                 yield from self._interpreter(view, lookup, path)
             if entry.kind != "file":
                 continue
-            if path.endswith(".py"):
+            if path.endswith((".py", *ARCHIVES)):
                 sources.append(path)
             elif path.endswith(".pyc"):
                 yield from self._bytecode(view, path, sources)
@@ -216,8 +217,9 @@ class Python:
         for path in paths:
             yield from self._compiled(view, path)
         for extractor, group in (
-            (source.SOURCE, [path for path in paths if not path.endswith(".pyc")]),
+            (source.SOURCE, [path for path in paths if not path.endswith((".pyc", *ARCHIVES))]),
             (source.BYTECODE, [path for path in paths if path.endswith(".pyc")]),
+            (source.ARCHIVE, [path for path in paths if path.endswith(ARCHIVES)]),
         ):
             facts = view.facts.get_many(extractor, group)
             for path in group:

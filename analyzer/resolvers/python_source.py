@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import ast
 import gc
+import io
 import re
 import warnings
+import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -58,6 +60,7 @@ _IMPORT_LINE = re.compile(
     rb"^[ \t]*(?:from[ \t]+(\.*)([\w.]*)[ \t]+import[ \t]+\(?([\w, \t*]*)|import[ \t]+([\w., \t]+))",
     re.MULTILINE,
 )
+_LARGEST = 16 << 20  # bytes of one member of an archive
 WILD = "*"  # an unknown part of a value
 FILE = "__file__"  # the source's own path, as the first component of a value
 
@@ -496,6 +499,39 @@ def read_bytecode(data: bytes) -> dict[str, Any]:
     return reader.result()
 
 
+_KINDS = ("imports", "named", "dotted", "words", "groups", "distributions", "libraries", "programs")
+
+
+def read_archive(data: bytes) -> dict[str, Any] | None:
+    """Facts of all sources in a zip that is imported from or run (zipimport, zipapp), as of one source: its
+    relative imports stay inside. None for what is no zip."""
+    merged: dict[str, set[Any]] = {kind: set() for kind in _KINDS}
+    opaque = False
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            for item in archive.infolist():
+                if not item.filename.endswith(".py") or item.file_size > _LARGEST:
+                    continue
+                facts = read_source(archive.read(item))
+                opaque = opaque or facts["opaque"]
+                for kind in _KINDS:
+                    merged[kind].update(
+                        tuple(row) if isinstance(row, list) else row
+                        for row in (*facts[kind], *_main(kind, facts))
+                    )
+    except (zipfile.BadZipFile, OSError, ValueError, RuntimeError, NotImplementedError, EOFError):
+        return None
+    merged["imports"] = {row for row in merged["imports"] if not row[1]}
+    rows = {
+        kind: sorted(list(row) if isinstance(row, tuple) else row for row in merged[kind]) for kind in _KINDS
+    }
+    return {**_Reader().result(), **rows, "opaque": opaque}
+
+
+def _main(kind: str, facts: dict[str, Any]) -> list[Any]:
+    return list(facts["main"]) if kind == "imports" else []
+
+
 _C_STRING = re.compile(rb"\0([A-Za-z_][A-Za-z0-9_.]{1,78})(?=\0)")
 _C_NAME = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
 
@@ -539,6 +575,7 @@ def _extractor(name: str, function: Callable[[bytes], Any], limit: int | None = 
 
 
 SOURCE = _extractor("source", read_source)
+ARCHIVE = _extractor("archive", read_archive)
 BYTECODE = _extractor("bytecode", read_bytecode)
 EXTENSION = _extractor("extension", read_extension)
 SHEBANG = _extractor("shebang", read_shebang, 256)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import permutations
@@ -49,6 +51,14 @@ def installed(name: str, version: str, *files: str, requires: str = "", points: 
     if points:
         tree[f"{info}/entry_points.txt"] = points
     return tree
+
+
+def archive(members: Mapping[str, str]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as made:
+        for name, text in members.items():
+            made.writestr(name, text)
+    return b"#!/usr/bin/env python3\n" + buffer.getvalue()
 
 
 @dataclass(frozen=True)
@@ -392,6 +402,14 @@ CASES: dict[str, Case] = {
         {"/app/logging.yaml": "class: log.json.Formatter\n", "log/__init__.py": "", "log/json.py": ""},
         roots=("/app/logging.yaml",),
         kept=("log/json.py",),
+    ),
+    "an application in a zip": Case(
+        {
+            "/app/tool.pyz": archive({"__main__.py": "from pkg import a", "pkg/a.py": "import far, json"}),
+            "far.py": "",
+        },
+        roots=("/app/tool.pyz",),
+        kept=("far.py", f"{STDLIB}/json/__init__.py"),
     ),
     "a console script": Case(
         {
