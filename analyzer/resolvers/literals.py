@@ -18,7 +18,7 @@ from analyzer.resolvers.elfreader import ELF, constants
 from analyzer.resolvers.hierarchy import INTERPRETERS, NOT_RUN, OPTIONAL, OTHERS, SHARED_DIRECTORIES
 from analyzer.resolvers.interface import Extractor, View
 from analyzer.resolvers.packagedb import PackageDatabase, read_database
-from analyzer.resolvers.shebang import may_run
+from analyzer.resolvers.shebang import may_be_read
 
 # A text beyond this is data.
 _TEXT_LIMIT = 1 << 20
@@ -124,7 +124,7 @@ class Literals:
                     yield from self._spelled(view, f"ENV {name}", value, named_by_author=True)
         readers = [path for path in new if _is_read(view.fs.entries[path], kept[path])]
         self._configuration.update(path for path in new if _is_configuration(view.fs.entries[path]))
-        used = sorted(path for path in self._configuration if may_run(path, kept))
+        used = sorted(path for path in self._configuration if may_be_read(path, kept))
         self._configuration.difference_update(used)
         readers = sorted({*readers, *used})
         for path, literals in view.facts.get_many(LITERALS, readers).items():

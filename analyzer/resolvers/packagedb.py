@@ -236,11 +236,12 @@ APK_DATABASE = Extractor("apk-installed", 1, read_apk_database)
 RPM_DATABASE = Extractor("rpmdb", 1, read_rpm_database)
 
 
-def works(path: str) -> bool:
-    """Whether a package's file does something: it is no licence, no documentation."""
-    return not path.startswith(
-        ("/usr/share/doc/", "/usr/share/licenses/", "/usr/share/lintian/")
-    ) and name_of(path) not in ("copyright", "COPYING", "LICENSE")
+def works(package: Package, path: str) -> bool:
+    """Whether a package's file does something: it is no licence, no documentation, and not configuration
+    that something else may have asked for."""
+    if path.startswith(("/usr/share/doc/", "/usr/share/licenses/", "/usr/share/lintian/")):
+        return False
+    return path not in package.conffiles and name_of(path) not in ("copyright", "COPYING", "LICENSE")
 
 
 def working_packages(database: PackageDatabase, kept: Iterable[str]) -> dict[Manager, list[str]]:
@@ -249,6 +250,6 @@ def working_packages(database: PackageDatabase, kept: Iterable[str]) -> dict[Man
     found: dict[Manager, set[str]] = {}
     for path in kept:
         package = database.package_of(path)
-        if package is not None and works(path):
+        if package is not None and works(package, path):
             found.setdefault(package.manager, set()).add(package.name)
     return {manager: sorted(names) for manager, names in found.items()}

@@ -86,7 +86,7 @@ def main_programs(view: View) -> Iterator[tuple[str, str]]:
 def _reached(database: PackageDatabase, new: Sequence[str]) -> Iterator[Package]:
     for path in new:
         package = database.package_of(path)
-        if package is not None and works(path):
+        if package is not None and works(package, path):
             yield package
 
 

@@ -9,6 +9,7 @@ from analyzer.evidence import Evidence, EvidenceKind, Unresolved
 from analyzer.filesystem import name_of
 from analyzer.resolvers.commands import find_command, search_path
 from analyzer.resolvers.interface import Extractor, Finding, View
+from analyzer.resolvers.traced import was_run
 
 # The kernel reads this much of a file to learn how to run it (BINPRM_BUF_SIZE).
 _HEAD = 256
@@ -57,9 +58,20 @@ def env_command(argument: str) -> str:
 def may_run(path: str, kept: Mapping[str, Sequence[Evidence]], *, shell: bool = False) -> bool:
     """Whether something kept may run this file; what a link leads to runs as the link does.
 
-    A file that is kept because a program's package put it there for the program is no reason for another
-    interpreter, but it is for a `shell`.
+    A file that the run opened was not thereby run, unless a shell opened it. A file that is kept because a
+    program's package put it there for the program is no reason for another interpreter, but it is for a
+    `shell`.
     """
+    return any(_is_run(evidence, shell) for evidence in reasons_of(path, kept))
+
+
+def may_be_read(path: str, kept: Mapping[str, Sequence[Evidence]]) -> bool:
+    """Whether something kept opens this file, or may."""
+    return any(evidence.kind in _RUN_KINDS for evidence in reasons_of(path, kept))
+
+
+def reasons_of(path: str, kept: Mapping[str, Sequence[Evidence]]) -> Iterator[Evidence]:
+    """The reasons for a path, and for the links that lead to it."""
     seen: set[str] = set()
     pending = [path]
     while pending:
@@ -68,13 +80,17 @@ def may_run(path: str, kept: Mapping[str, Sequence[Evidence]], *, shell: bool = 
             continue
         seen.add(here)
         for evidence in kept.get(here, ()):
-            if evidence.kind in _RUN_KINDS:
-                return True
-            if shell and evidence.kind == "package" and not evidence.source.startswith("package: "):
-                return True
+            yield evidence
             if evidence.kind == "link" and evidence.source in kept:
                 pending.append(evidence.source)
-    return False
+
+
+def _is_run(evidence: Evidence, shell: bool) -> bool:
+    if evidence.kind == "traced":
+        return was_run(evidence) or name_of(evidence.source) in SHELLS
+    if evidence.kind == "package":
+        return shell and not evidence.source.startswith("package: ")
+    return evidence.kind in _RUN_KINDS
 
 
 class Interpreters:

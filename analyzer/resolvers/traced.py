@@ -23,6 +23,8 @@ _ABSENT = frozenset({"ENOENT", "ENOTDIR"})
 # The engine or the kernel fills these at run time: what a listing shows there is not the image's.
 _NOT_THE_IMAGES = ("/proc", "/sys", "/dev", "/tmp", "/run")
 
+_RAN = "ran"
+
 _DONE = {
     "open": "opened",
     "stat": "looked up",
@@ -53,9 +55,14 @@ class Traced:
         for path in sorted(
             {one.path for one in view.programs} | {one.program for one in view.accesses} - {""}
         ):
-            yield Evidence(path, "traced", RUN, "ran in the traced run")
+            yield Evidence(path, "traced", RUN, f"{_RAN} in the traced run")
         for access in view.accesses:
             yield from _evidence(view.fs, access)
+
+
+def was_run(evidence: Evidence) -> bool:
+    """Whether the run executed this path, and did not only look at it."""
+    return evidence.kind == "traced" and evidence.reason.startswith((f"{_RAN} ", f"{_DONE['exec']} "))
 
 
 def _evidence(fs: Filesystem, access: Access) -> Iterator[Evidence]:

@@ -140,6 +140,7 @@ def test_an_rpm_database_of_an_older_kind_is_said() -> None:
 def test_a_package_works_only_with_a_file_that_does_something() -> None:
     view = view_of(DPKG)
     database = read_database(view.fs, view.facts)
+    assert working_packages(database, ["/etc/bash.bashrc"]) == {}
     kept = ["/usr/bin/bash", "/usr/share/doc/libtinfo6/copyright"]
     assert working_packages(database, kept) == {"dpkg": ["bash"]}
     assert working_packages(database, [*kept, "/usr/lib/libtinfo.so.6"]) == {"dpkg": ["bash", "libtinfo6"]}

@@ -59,9 +59,10 @@ def closed(
     config: ImageConfig | None = None,
     kind: EvidenceKind = "traced",
     source: str = "package: test",
+    reason: str = "executed in the traced run",
 ) -> Closure:
     view = view_of({**TOOLS, **tree}, config=config or ImageConfig(env=PATH, workdir="/work"))
-    roots = [Evidence(path, kind, source, "") for path in tree]
+    roots = [Evidence(path, kind, source, reason) for path in tree]
     return close(view, roots, [Interpreters(), Scripts()])
 
 
@@ -208,7 +209,7 @@ def test_a_file_beside_the_script() -> None:
     text += '. "${0%/*}/x"\n'
     tree = {"/opt/lib/run": script(text), "/opt/lib/x": "awk 1\n"}
     view = view_of({**TOOLS, **tree}, config=ImageConfig(env=PATH))
-    kept = close(view, [Evidence("/opt/lib/run", "traced", "test", "")], [Scripts()]).evidence
+    kept = close(view, [Evidence("/opt/lib/run", "asked", "test", "")], [Scripts()]).evidence
     assert {"/opt/lib/common.sh", "/usr/bin/hostname", "/opt/lib/x", "/usr/bin/mawk"} <= set(kept)
 
 
@@ -216,6 +217,13 @@ def test_a_file_beside_the_script() -> None:
 def test_a_script_that_nobody_runs_brings_nothing(kind: EvidenceKind) -> None:
     evidence = closed({"/lib/run.sh": script("#!/bin/bash\nmkdir /x\n")}, kind=kind).evidence
     assert not {"/usr/bin/bash", "/usr/bin/mkdir"} & set(evidence)
+
+
+def test_a_script_that_the_run_only_read_brings_nothing_unless_a_shell_read_it() -> None:
+    tree = {"/lib/run.sh": script("#!/bin/bash\nmkdir /x\n")}
+    read = "opened in the traced run"
+    assert "/usr/bin/bash" not in closed(tree, source="/usr/bin/cat", reason=read).evidence
+    assert "/usr/bin/mkdir" in closed(tree, source="/usr/bin/dash", reason=read).evidence
 
 
 def test_a_script_runs_as_the_link_to_it_does() -> None:
