@@ -168,14 +168,14 @@ def _slash(command: Copy, target: Token) -> Fix | None:
     written = node.joined.source.data[span.start : span.end]
     if node.json or written != target.text.encode() or not re.fullmatch(r"[\w./-]+", target.text):
         return None
-    return Fix((Edit(span, f"{target.text}/"),), "write the folder with its slash")
+    return Fix((Edit(span, f"{target.text}/"),), "write the folder with its slash", safe=False)
 
 
 NO_FOLDER = Rule(
     name="DL3021",
     severity="error",
     summary="COPY has several sources and a destination that does not end with `/`.",
-    why="The builder asks for a folder there; without the slash it may take the last name for a file.",
+    why="Where there is no such folder, BuildKit writes a file, and only the last source is left.",
     remedy="End the destination with `/`.",
     url=hadolint.url("DL3021"),
     check=_no_folder,
@@ -184,7 +184,7 @@ NO_FOLDER = Rule(
         Example("FROM debian:12\nCOPY package.json yarn.lock /srv/app/\n"),
         Example("FROM debian:12\nENV APP=/srv/app/\nCOPY package.json yarn.lock $APP\n"),
     ),
-    fix="safe",
+    fix="unsafe",
 )
 
 

@@ -97,4 +97,6 @@ def test_finding(text: str, rule: str, expected: str) -> None:
 
 
 def test_a_folder_gets_its_slash() -> None:
-    assert mended(f"{FROM}COPY a b /x\n", "DL3021") == f"{FROM}COPY a b /x/\n"
+    text = f"{FROM}COPY a b /x\n"
+    assert mended(text, "DL3021", unsafe=True) == f"{FROM}COPY a b /x/\n"
+    assert mended(text, "DL3021") == text
