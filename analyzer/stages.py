@@ -31,6 +31,11 @@ SCRATCH = "scratch"
 
 UseKind = Literal["base", "copy", "mount"]
 
+_NO_VARIABLES = (
+    "variable expansion is not supported for --from, "
+    "define a new stage with FROM using ARG from global scope as a workaround"
+)
+
 # strconv.Atoi: a sign is allowed, blanks and underscores are not.
 _NUMBER = re.compile(r"[+-]?[0-9]+")
 
@@ -351,6 +356,9 @@ def _circle(start: int, edges: dict[int, list[Use]], done: set[int]) -> tuple[in
 def _bad_references(uses: list[Use]) -> Iterator[Problem]:
     for use in uses:
         if not use.source.external or not use.source.image:
+            continue
+        if use.kind == "copy" and "$" in use.written:
+            yield use.instruction.node.problem(use.start, _NO_VARIABLES)
             continue
         try:
             parse(use.source.image)
