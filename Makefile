@@ -1,7 +1,7 @@
 # Each target is one line to a script or a tool; `make demo` and `make test` bring along what they need.
 PY := .venv/bin/python
 
-.PHONY: demo test unit e2e e2e-all check corpus bench corpus-lint corpus-fix docs format venv clean
+.PHONY: demo test unit e2e e2e-all check corpus bench corpus-lint corpus-fix docs record format venv clean
 
 demo: .venv/.runtime  ## rewrite the Flask fixture, with an engine of our own if none answers
 	$(PY) scripts/engine.py scripts/demo.sh
@@ -36,6 +36,9 @@ corpus-fix: .venv/.dev  ## what safe fixes do to many Dockerfiles: make corpus-f
 
 docs: .venv/.dev  ## docs/rules from the table of rules
 	$(PY) scripts/rule_pages.py
+
+record: .venv/.dev  ## run the fixtures again and write their recordings and expected rewrites
+	$(PY) scripts/engine.py scripts/record.sh
 
 format: .venv/.dev
 	.venv/bin/ruff check --fix . && .venv/bin/ruff format .

@@ -233,10 +233,19 @@ class _Folder:
             return None
         if count.lost_bytes > LARGEST_SHARE_DROPPED * (count.kept_bytes + count.lost_bytes):
             return None
-        away = [Word(gone, "drop") for gone in self._missing(path)]
-        if len(away) + FEWEST_SAVED > len(inner) or len(away) * 3 > len(inner):
+        away = sorted({self._away(gone) for gone in self._missing(path)})
+        if len(away) + FEWEST_SAVED > len(inner) or len(away) * 3 > len(inner) * 2:
             return None
         return [(word, group, word.path) for word in away]
+
+    def _away(self, path: str) -> Word:
+        """The word for a path to take away: a pattern for a versioned name, where nothing kept matches it."""
+        directory, pattern = parent_of(path), versionless(name_of(path))
+        if pattern is not None and not any(
+            matches(pattern, name_of(other)) for other in self.fs.children(directory) if other in self.kept
+        ):
+            return Word(join(directory, pattern), "drop", pattern=True)
+        return Word(path, "drop")
 
     def _missing(self, directory: str) -> list[str]:
         """The highest paths below a directory that are not kept."""
