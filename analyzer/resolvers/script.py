@@ -151,7 +151,7 @@ class Scripts:
         if name in _BUILTINS and (not through or through[-1] in _SHELL_STARTED):
             return
         for directory in words.directories:
-            found = find_command(view.fs, name, words.search, directory)
+            found = find_command(view.fs, name, [*words.search, text.directory], directory)
             if found is not None and text.weak and INTERPRETERS.search(view.fs.resolve(found).path):
                 return
             if found is not None:
@@ -187,9 +187,12 @@ class Scripts:
         for template in operands:
             found = words.paths(template)
             if not found:
-                # A name without a slash is looked for along PATH; it need not be executable.
+                # A name without a slash is looked for along PATH, to which a script's callers may have added
+                # its own directory; it need not be executable.
                 values = (value for value in words.values(template) if "/" not in value)
-                found = [f"{folder}/{value}" for value in values for folder in words.search]
+                found = [
+                    f"{folder}/{value}" for value in values for folder in (*words.search, text.directory)
+                ]
             for path in found:
                 if view.fs.lookup(path) is not None:
                     self._as_script(view, path, True)

@@ -204,6 +204,13 @@ def test_what_a_script_needs(case: str) -> None:
     assert not gone & set(evidence)
 
 
+def test_callers_may_put_a_scripts_own_directory_on_path() -> None:
+    tree = {"/opt/lib/run": script("#!/bin/sh\n. common.sh\nbeside x\n"), "/opt/lib/beside": tool()}
+    view = view_of({**TOOLS, **tree}, config=ImageConfig(env=PATH))
+    kept = close(view, [Evidence("/opt/lib/run", "asked", "test", "")], [Scripts()]).evidence
+    assert {"/opt/lib/common.sh", "/usr/bin/hostname", "/opt/lib/beside"} <= set(kept)
+
+
 def test_a_file_beside_the_script() -> None:
     text = '#!/bin/bash\nDIR="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"\n. "$DIR/common.sh"\n'
     text += '. "${0%/*}/x"\n'
