@@ -29,11 +29,21 @@ def named_like_tar(path: str) -> bool:
     return _TAR.search(path) is not None
 
 
+def is_there(file: Path) -> bool:
+    """Does a file or link of this name exist? One that the system cannot even name does not."""
+    try:
+        return file.exists() or file.is_symlink()
+    except (OSError, ValueError):
+        return False
+
+
 def unpacked(file: Path) -> bool | None:
     """Does ADD unpack this file or anything in this folder? None where that cannot be read."""
     if file.is_dir():
         # A folder is copied as it is, with the archives in it.
         return False
+    if not file.is_file():
+        return None
     import tarfile
 
     try:

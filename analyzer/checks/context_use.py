@@ -65,9 +65,14 @@ def _present(subject: Subject) -> list[str]:
     """The strangers that lie at the top of the context and are sent."""
     context, ignore = subject.around.context, subject.ignore_file
     found: list[str] = []
-    if context is None or ignore is None or not context.is_dir():
+    if context is None or ignore is None:
         return found
-    for entry in sorted(context.iterdir(), key=lambda each: each.name):
+    try:
+        entries = sorted(context.iterdir(), key=lambda each: each.name)
+    except OSError:
+        # What cannot be read cannot be sent; the build says so.
+        return found
+    for entry in entries:
         for pattern, _ in _STRANGERS:
             folder = pattern.endswith("/")
             if fnmatchcase(entry.name, pattern.rstrip("/")) and entry.is_dir() is folder:

@@ -8,7 +8,7 @@ from pathlib import Path
 from posixpath import basename
 
 from analyzer.checks import hadolint
-from analyzer.checks.archives import named_like_one, named_like_tar, unpacked
+from analyzer.checks.archives import is_there, named_like_one, named_like_tar, unpacked
 from analyzer.checks.interface import Edit, Example, Finding, Fix, Rule
 from analyzer.checks.subject import Subject
 from analyzer.context import is_remote
@@ -53,7 +53,7 @@ def _known(subject: Subject, source: str) -> bool | None:
     path = source.strip("/")
     if context is None or has_wildcard(path) or ".." in Path(path).parts:
         return None
-    return unpacked(context / path) if (context / path).exists() else None
+    return unpacked(context / path) if is_there(context / path) else None
 
 
 def _copy_fix(command: Add, kinds: list[bool | None], all_plain: bool) -> Fix | None:

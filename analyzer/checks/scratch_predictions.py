@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from analyzer.checks.archives import is_there
 from analyzer.checks.base_images import official_name, reference_of
 from analyzer.checks.body import Body
 from analyzer.checks.final_image import absolute, base, chain, destinations, started, steps, url
@@ -274,13 +275,13 @@ def _named_files(subject: Subject) -> Iterator[tuple[Copy, Token, Path]]:
         words = dict(zip(command.node.words, subject.expanded(command).words, strict=False))
         for token in command.sources:
             path = words.get(token, token.text).strip("/")
-            if path and ".." not in Path(path).parts and "\x00" not in path:
+            if path and ".." not in Path(path).parts and is_there(context / path):
                 yield command, token, context / path
 
 
 def _patterns(subject: Subject) -> Iterator[Finding]:
-    for command, token, file in _named_files(subject):
-        if "[" in token.text and "\\" not in token.text and file.exists():
+    for command, token, _ in _named_files(subject):
+        if "[" in token.text and "\\" not in token.text:
             message = f"COPY reads [ ] as a pattern: {token.text} does not name the file of that name"
             yield Finding(PATTERN.name, message, command.node.span_of(token))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -35,6 +37,16 @@ def test_every_rule_runs_to_its_end(lines: list[str]) -> None:
         assert 0 <= each.span.start <= each.span.end <= size
         for edit in each.fix.edits if each.fix else ():
             assert 0 <= edit.span.start <= edit.span.end <= size
+
+
+NAMES = ["a" * 5000, "a\x01b", "[" * 300, "../../../../etc/passwd", "/", "$X", "é" * 200, "a/" * 2000]
+
+
+@pytest.mark.parametrize("name", NAMES, ids=[name[:9] for name in NAMES])
+def test_names_that_no_file_can_have(name: str, tmp_path: Path) -> None:
+    text = f'FROM a:1\nCOPY {name} {name}b /x/\nADD {name} /y/\nCOPY . .\nENTRYPOINT ["./{name}"]\n'
+    find(subject(text, tmp_path), RULES, Selection(EVERYTHING))
+    find(subject(text, tmp_path / "none"), RULES, Selection(EVERYTHING))
 
 
 REFUSED = [

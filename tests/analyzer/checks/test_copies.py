@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import tarfile
 from pathlib import Path
 
@@ -63,6 +64,12 @@ CONTENT = [
 def test_add(text: str, expected: str, after: str, context: Path) -> None:
     assert found(f"{FROM}{text}\n", "DL3020", context=context) == expected
     assert mended(f"{FROM}{text}\n", "DL3020", context=context) == f"{FROM}{after}\n"
+
+
+def test_a_pipe_is_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    assert found(f"{FROM}ADD pipe /a/\n", "DL3020", context=tmp_path) == "DL3020:2"
+    assert mended(f"{FROM}ADD pipe /a/\n", "DL3020", context=tmp_path) == f"{FROM}ADD pipe /a/\n"
 
 
 CASES = [
