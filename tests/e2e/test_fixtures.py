@@ -28,7 +28,14 @@ FIXTURES = ROOT / "fixtures"
 # Megabytes (10^6 bytes of files) that the slim image may have.
 LARGEST = {"flask": 60, "static": 12, "nginx": 16, "shelltool": 20}
 # What `make e2e-all` adds: they take too long to be built with every change.
-LARGEST_OF_ALL = {"apache-php": 105, "express": 128, "redis": 26, "sinatra": 32}
+LARGEST_OF_ALL = {
+    "apache-php": 105,
+    "express": 128,
+    "gittool": 70,
+    "postgres": 110,
+    "redis": 26,
+    "sinatra": 32,
+}
 CHOSEN = LARGEST | (LARGEST_OF_ALL if os.environ.get("SCRATCHIFY_ALL") else {})
 
 
