@@ -156,6 +156,24 @@ def test_the_whole_way(
     assert output.read_bytes() == case.dockerfile.encode()
 
 
+def test_a_path_that_a_later_build_lacks_stops_it(engine: DockerEngine, tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text(DEBIAN + 'RUN echo hi >/hi\nCMD ["cat", "/hi"]\n')
+    output = tmp_path / "Dockerfile.slim"
+    tag = f"scratchify-e2e-later:{os.getpid()}"
+    done = scratchify("rewrite", tmp_path / "Dockerfile", "--probe", "run", "--tag", tag)
+    remove_images(engine, tag)
+    assert done.returncode == 0, done.stderr
+    output.write_text(output.read_text().replace("echo hi >/hi", "true"))
+    failed = subprocess.run(
+        [engine.binary, "build", "--file", str(output), str(tmp_path)],
+        env=dict(os.environ, DOCKER_BUILDKIT="1"),
+        capture_output=True,
+        text=True,
+    )
+    assert failed.returncode != 0
+    assert "scratchify: hi is not in this build (" in failed.stderr
+
+
 def run(engine: DockerEngine, image: str, words: tuple[str, ...]) -> tuple[int, bytes, bytes]:
     options = words if words[:1] == ("-e",) else ()
     arguments = () if options else words
