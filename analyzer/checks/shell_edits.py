@@ -69,7 +69,9 @@ def append_command(dockerfile: Dockerfile, body: Body, command: str) -> Edit | N
         whole = len(node.heredocs) == 1 and body.pieces[0][1] >= heredoc.span.start
         if not whole or not _stops_at_failure(body):
             return None
-        return Edit(Span(heredoc.span.end, heredoc.span.end), f"{command}{dockerfile.newline}")
+        written_line = heredoc.content.rstrip().rpartition("\n")[2]
+        indent = written_line[: len(written_line) - len(written_line.lstrip())]
+        return Edit(Span(heredoc.span.end, heredoc.span.end), f"{indent}{command}{dockerfile.newline}")
     joiner = "&& "
     if text.endswith(b";"):
         if not _stops_at_failure(body):

@@ -253,6 +253,19 @@ FIXES = [
     ),
     (
         "DL3009",
+        "a heredoc with tabs",
+        "RUN <<-E\n\tset -e\n\tapt-get update\n\tE",
+        "RUN <<-E\n\tset -e\n\tapt-get update\n\trm -rf /var/lib/apt/lists/*\n\tE",
+    ),
+    (
+        "DL3009",
+        "Windows line ends",
+        "RUN apt-get update \\\r\n  && a",
+        "RUN apt-get update \\\r\n  && a \\\n  && rm -rf /var/lib/apt/lists/*",
+    ),
+    ("DL3009", "in the background", "RUN apt-get update &", "RUN apt-get update &"),
+    (
+        "DL3009",
         "a script may live on the lists",
         "RUN apt-get update\nRUN /setup",
         "RUN apt-get update\nRUN /setup",
