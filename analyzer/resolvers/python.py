@@ -45,9 +45,13 @@ class Python:
         self._groups: dict[str, str] = {}
         self._any_group: dict[str, None] = {}
         self._loaded: set[tuple[str, str]] = set()
+        self._asked: set[tuple[str, str]] = set()  # a source asks for the metadata of a distribution
+        self._told: set[tuple[str, str, Environment]] = set()
         self._answered: set[str] = set()
         self._bases: frozenset[str] = frozenset()
         self._named: set[Environment] = set()
+        self._commands: dict[str, list[str]] = {}
+        self._waiting: list[str] = []
         self._mains: dict[str, list[list[Any]]] = {}
 
     def resolve(
@@ -60,6 +64,8 @@ class Python:
             found.extend(self._begin(view, self._lookup))
         found.extend(self._step(view, self._lookup, new, kept))
         found.extend(self._entry_points(self._lookup))
+        found.extend(self._metadata(self._lookup))
+        found.extend(self._console_scripts(self._lookup))
         found.extend(self._run_modules(self._lookup))
         return found
 
@@ -116,17 +122,26 @@ class Python:
     def _step(
         self, view: View, lookup: Lookup, new: Sequence[str], kept: Mapping[str, Sequence[Evidence]]
     ) -> Iterator[Finding]:
+        for path in new:
+            entry = view.fs.lookup(path) if is_interpreter(path) else None
+            if entry is not None and entry.kind == "file":
+                yield from self._interpreter(view, lookup, path)
+        self._waiting.extend(new)
+        if not lookup.environments:
+            return
+        batch, self._waiting = self._waiting, []
+        yield from self._files(view, lookup, batch, kept)
+
+    def _files(
+        self, view: View, lookup: Lookup, paths: Sequence[str], kept: Mapping[str, Sequence[Evidence]]
+    ) -> Iterator[Finding]:
         sources: list[str] = []
         extensions: list[str] = []
         texts: list[str] = []
-        scripts = self._scripts(view, new)
-        for path in new:
+        scripts = self._scripts(view, paths)
+        for path in paths:
             entry = view.fs.get(path)
-            if entry is None or entry.kind == "dir":
-                continue
-            if is_interpreter(path):
-                yield from self._interpreter(view, lookup, path)
-            if entry.kind != "file":
+            if entry is None or entry.kind != "file":
                 continue
             if path.endswith((".py", *ARCHIVES)):
                 sources.append(path)
@@ -142,7 +157,7 @@ class Python:
         yield from self._sources(view, lookup, sources, kept)
         yield from self._extensions(view, lookup, extensions)
         yield from self._configurations(view, lookup, texts)
-        yield from self._answers(lookup, new)
+        yield from self._answers(lookup, paths)
 
     def _scripts(self, view: View, new: Sequence[str]) -> set[str]:
         """Programs among the new paths that a Python interpreter runs."""
@@ -257,7 +272,8 @@ class Python:
             if shebang:
                 yield from self._runs(lookup, shebang)
             yield from self._roots(lookup, path, facts)
-            yield from self._console_script(lookup, path)
+            if _COMMANDS.search(parent_of(path)):
+                self._commands.setdefault(name_of(path), []).append(path)
             if facts["opaque"]:
                 yield Unresolved(path, self.name, "imports a module whose name is only known at run time")
         elif facts["opaque"] and owner is not None:
@@ -271,7 +287,7 @@ class Python:
             self._groups.update((group, path) for group in facts["groups"] if group not in self._groups)
             if facts["any_group"]:
                 self._any_group[path] = None
-            yield from self._metadata(lookup, path, facts["distributions"])
+            self._asked.update((path, name) for name in facts["distributions"])
             yield from self._programs(view, path, facts["programs"], app=owner is None)
             yield from self._libraries(view, path, facts["libraries"])
 
@@ -373,19 +389,20 @@ class Python:
                     yield from lookup.ask(Request(asker, module, "module"))
                     yield from lookup.keep_whole(made, asker, environment)
 
-    def _console_script(self, lookup: Lookup, path: str) -> Iterator[Finding]:
-        """A command that a distribution installed: older ones load their entry point by its name."""
-        if not _COMMANDS.search(parent_of(path)):
-            return
+    def _console_scripts(self, lookup: Lookup) -> Iterator[Finding]:
+        """Commands that distributions installed: older ones load their entry point by its name."""
         for environment in lookup.environments:
             for made in lookup.distributions.all_in(environment.path):
                 for group, name, module in made.entry_points:
-                    if group == "console_scripts" and name == name_of(path):
+                    for path in self._commands.get(name, ()) if group == "console_scripts" else ():
                         yield from lookup.ask(Request(path, module, "module"))
 
-    def _metadata(self, lookup: Lookup, path: str, names: Iterable[str]) -> Iterator[Finding]:
-        for name in names:
+    def _metadata(self, lookup: Lookup) -> Iterator[Finding]:
+        for path, name in sorted(self._asked):
             for environment in lookup.environments:
+                if (path, name, environment) in self._told:
+                    continue
+                self._told.add((path, name, environment))
                 made = lookup.distributions.named(re.split(r"[=<>!~\s\[]", name)[0], environment.path)
                 if made is None or not made.info:
                     continue
