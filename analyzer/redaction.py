@@ -63,6 +63,8 @@ def credentials_in(text: str) -> Iterator[tuple[str, int, int]]:
     for kind, shape in _SHAPES:
         for match in shape.finditer(text):
             yield kind, match.start(), match.end()
+    if "://" not in text or "@" not in text:
+        return
     for match in _URL_PASSWORD.finditer(text):
         # `docker://name:tag@sha256:…` is an image.
         if not set(match["value"]) & set("$<{*") and not text.startswith("@sha256:", match.end()):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from fnmatch import fnmatchcase
 
 from analyzer import ignorefile
 from analyzer.checks.final_image import url
@@ -11,27 +10,26 @@ from analyzer.checks.interface import Example, Finding, Rule
 from analyzer.checks.subject import Subject
 from analyzer.dockerfile.instructions import Add, Copy
 
-# Entries at the top of a context: what they are. Folders end with `/`.
+# Entries at the top of a context that no image needs; folders end with `/`.
 _STRANGERS = (
-    (".git/", "the history of the sources"),
-    (".hg/", "the history of the sources"),
-    (".svn/", "the history of the sources"),
-    ("node_modules/", "modules of the host"),
-    (".venv/", "a virtual environment of the host"),
-    ("venv/", "a virtual environment of the host"),
-    ("__pycache__/", "compiled files of the host"),
-    (".tox/", "test environments"),
-    (".mypy_cache/", "a cache"),
-    (".pytest_cache/", "a cache"),
-    (".terraform/", "a cache"),
-    (".idea/", "settings of an editor"),
-    (".vscode/", "settings of an editor"),
-    (".aws/", "credentials"),
-    (".ssh/", "keys"),
-    (".env", "settings with secrets"),
-    (".netrc", "logins"),
-    ("id_rsa", "a private key"),
-    ("*.pem", "keys or certificates"),
+    ".git/",
+    ".hg/",
+    ".svn/",
+    "node_modules/",
+    ".venv/",
+    "venv/",
+    "__pycache__/",
+    ".tox/",
+    ".mypy_cache/",
+    ".pytest_cache/",
+    ".terraform/",
+    ".idea/",
+    ".vscode/",
+    ".aws/",
+    ".ssh/",
+    ".env",
+    ".netrc",
+    "id_rsa",
 )
 
 
@@ -67,18 +65,16 @@ def _present(subject: Subject) -> list[str]:
     found: list[str] = []
     if context is None or ignore is None:
         return found
-    try:
-        entries = sorted(context.iterdir(), key=lambda each: each.name)
-    except OSError:
-        # What cannot be read cannot be sent; the build says so.
-        return found
-    for entry in entries:
-        for pattern, _ in _STRANGERS:
-            folder = pattern.endswith("/")
-            if fnmatchcase(entry.name, pattern.rstrip("/")) and entry.is_dir() is folder:
-                if not ignore.excludes(entry.name):
-                    found.append(f"{entry.name}{'/' if folder else ''}")
-                break
+    # Asked for by name: a context may have more entries than anybody wants to list.
+    for name in _STRANGERS:
+        entry = context / name.rstrip("/")
+        try:
+            there = entry.is_dir() if name.endswith("/") else entry.is_file()
+        except OSError:
+            # What cannot be looked at cannot be sent; the build says so.
+            continue
+        if there and not ignore.excludes(entry.name):
+            found.append(name)
     return found
 
 
