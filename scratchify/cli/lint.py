@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -135,17 +136,21 @@ def _checked(session: Session, names: list[str]) -> Iterator[Checked]:
         yield from map(session.check, names)
         return
     import multiprocessing
-    import signal
 
     # A fork has all that is imported; where there is none, each process imports it.
     method = "fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn"
-    pool = multiprocessing.get_context(method).Pool(
-        processes, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)
-    )
-    with pool:
+    with multiprocessing.get_context(method).Pool(processes, initializer=_as_worker) as pool:
         yield from pool.imap(
             _Report(session), names, chunksize=max(1, min(32, len(names) // (processes * 8)))
         )
+
+
+def _as_worker() -> None:
+    """An interrupt is the parent's to handle, and its end of us is no interrupt."""
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +233,9 @@ def _difference(name: str, before: bytes, after: bytes) -> str:
 
 def _explain(name: str) -> int:
     rule = rule_named(name)
+    if rule is None and (code := re.fullmatch(r"SC[0-9]{4}", name.upper())):
+        print(f"{code[0]} is ShellCheck's: https://www.shellcheck.net/wiki/{code[0]}")
+        return EXIT_CLEAN
     if rule is None:
         from analyzer.checks.selection import unknown_rule
 

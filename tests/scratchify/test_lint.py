@@ -13,7 +13,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from scratchify.cli import main
+from scratchify.cli import EXIT_BROKEN_PIPE, main
 
 ROOT = Path(__file__).parents[2]
 BAD = "FROM debian:12 as base\nRUN true\n"
@@ -382,6 +382,11 @@ def test_explain_prints_a_page(capsys: pytest.CaptureFixture[str]) -> None:
     assert "## Bad" in out and "## Good" in out
 
 
+def test_explain_points_to_shellchecks_wiki(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["lint", "--explain", "SC2086"]) == 0
+    assert "https://www.shellcheck.net/wiki/SC2086" in capsys.readouterr().out
+
+
 def test_many_files_in_several_processes_give_the_same(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -392,6 +397,23 @@ def test_many_files_in_several_processes_give_the_same(
     assert [row["path"] for row in rows] == [
         f"d{number:03}/Dockerfile" for number in range(120) if number % 3
     ]
+
+
+def test_a_reader_that_leaves_ends_all_processes_quietly(folder: Path) -> None:
+    for number in range(200):
+        _write(folder, {f"d{number:03}/Dockerfile": BAD * 20})
+    with subprocess.Popen(
+        [sys.executable, "-m", "scratchify", "lint"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    ) as child:
+        assert child.stdout is not None
+        assert child.stderr is not None
+        child.stdout.readline()
+        child.stdout.close()
+        assert child.stderr.read() == b""
+        assert child.wait() == EXIT_BROKEN_PIPE
 
 
 def test_a_lint_run_loads_nothing_heavy(folder: Path) -> None:
