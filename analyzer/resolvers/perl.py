@@ -51,7 +51,8 @@ _PARENTS = re.compile(r"\buse\s+(?:parent|base|aliased|autouse|if)\b([^;]*);")
 _PATHS = re.compile(r"\b(?:use\s+lib|unshift\s*\(?\s*@INC\s*,|push\s*\(?\s*@INC\s*,)([^;]*);")
 _NAMES = re.compile(r"[\"'( ]([A-Z]\w*(?:::\w+)+|[A-Z]\w+)(?=[\"')\s;])")
 _OPAQUE = re.compile(
-    r"\brequire\s*\(?\s*[$@]|\beval\s*[\"'(]+\s*(?:require|use)\s+\$|\bload_class\b|Module::Load|use_module"
+    r"\brequire\s*\(?\s*[$@]|\beval\s*[\"'(]+\s*(?:require|use)\s+\$|\bload_class\b|use_module|require_module"
+    r"|\b(?:Module::(?:Load|Implementation|Find|Pluggable)|Class::Load|UNIVERSAL::require)\b"
 )
 _POD = re.compile(r"^=[A-Za-z].*?(?:^=cut\b[^\n]*\n|\Z)", re.MULTILINE | re.DOTALL)
 _DIRECTORY = re.compile(rb"(?<=\0)/[\w./+-]*perl[\w./+-]*(?=\0)")

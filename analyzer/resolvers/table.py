@@ -19,6 +19,7 @@ from analyzer.resolvers.ruby import Ruby
 from analyzer.resolvers.script import Scripts
 from analyzer.resolvers.services import Services
 from analyzer.resolvers.shebang import Interpreters
+from analyzer.resolvers.started import Started
 from analyzer.resolvers.system import System
 from analyzer.resolvers.traced import Traced
 
@@ -41,6 +42,7 @@ RESOLVERS: tuple[tuple[Callable[[], Resolver], Coverage], ...] = (
     (Interpreters, "traced"),
     (System, "traced"),
     (Scripts, "balanced"),
+    (Started, "balanced"),
     (Packages, "balanced"),
     (Literals, "balanced"),
     (WholePackages, "safe"),

@@ -56,6 +56,15 @@ CASES: dict[str, Case] = {
         {"/app/a.pl": "# use Foo::Bar;\n=pod\n\n use Foo::Other;\n\n=cut\n1;\n__END__\nuse Foo::Lazy;"},
         gone=(f"{VENDOR}/Foo/Bar.pm", f"{VENDOR}/Foo/Other.pm", f"{VENDOR}/Foo/Lazy.pm"),
     ),
+    "one of several implementations, by names that another module puts together": Case(
+        {
+            "/app/a.pl": "use Hooks;",
+            f"{VENDOR}/Hooks.pm": "use Module::Implementation;\nbuild(implementations => [ 'XS', 'PP' ]);",
+            f"{VENDOR}/Hooks/XS.pm": "use Foo::Other;",
+            f"{VENDOR}/Hooks/PP.pm": "",
+        },
+        kept=(f"{VENDOR}/Hooks/XS.pm", f"{VENDOR}/Hooks/PP.pm", f"{VENDOR}/Foo/Other.pm"),
+    ),
     "drivers of DBI with their libraries": Case(
         {
             "/app/a.pl": "use DBI;",

@@ -1,0 +1,128 @@
+"""Commands that an author's own Perl, Ruby, PHP and Java sources start.
+
+A constant command is looked up along PATH as execvp(3) does. Perl and Ruby hand a command to a shell where it
+has one of a shell's signs (perlfunc exec, Kernel#exec), PHP always (its program execution functions). What
+libraries start is theirs to say: their languages' resolvers follow them.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+
+from analyzer.evidence import Evidence
+from analyzer.filesystem import name_of
+from analyzer.resolvers.commands import PACKAGE_MANAGERS, find_command, search_path
+from analyzer.resolvers.interface import Extractor, View
+from analyzer.resolvers.shebang import SHEBANG, SHELLS
+
+_CALL = re.compile(
+    r"\b(?:system|exec|spawn|popen|popen2e?|popen3|capture2e?|capture3|pipeline|shell_exec|passthru"
+    r"|proc_open|open)\s*\(?\s*(?:\[\s*)?(?:(?:my\s+)?\$\w+\s*,\s*[\"'](?:-\||\|-)[\"']\s*,\s*)?"
+    r"(?:\"((?:[^\"\\\n]|\\.)+)\"|'((?:[^'\\\n]|\\.)+)')"
+)
+# Backticks stand where a value does: in a string they quote names.
+_QUOTED = re.compile(
+    r"(?:[=(,.]|\b(?:return|echo|print|puts|chomp|split)\b)\s*(?:`([^`\n]+)`"
+    r"|(?:qx|%x)\s*(?:\{([^}\n]+)\}|\(([^)\n]+)\)|\[([^\]\n]+)\]|/([^/\n]+)/))"
+)
+_SHELL_SIGN = re.compile(r"[*?{}\[\]<>()~&|\\$;'\"`\n]")
+_INTERPOLATED = re.compile(r"#\{[^}]*\}|\$\{?\w+\}?|@\{?\w+\}?")
+
+_ENDINGS = {".pl": "perl", ".pm": "perl", ".rb": "ruby", ".ru": "ruby", ".php": "php", ".phtml": "php"}
+_LANGUAGES = ("perl", "ruby", "php")
+
+# A constant of a class file (JVM specification 4.4.7): a tag, two bytes of length, the text.
+_CONSTANT = re.compile(rb"\x01\x00([\x02-\xff])")
+_PATH = re.compile(rb"(?:/[\w.+@-]+){2,}")
+_LIMIT = 16 << 20  # bytes of classes in a jar: beyond it they are mostly libraries'
+
+
+def read_started(data: bytes) -> list[str]:
+    """Constant commands that a source starts, with what is put in at run time left out; sorted."""
+    text = data.decode("utf-8", "replace")
+    found = {next(filter(None, groups)) for groups in (*_CALL.findall(text), *_QUOTED.findall(text))}
+    return sorted(_INTERPOLATED.sub("", command).strip() for command in found)
+
+
+def read_classes(data: bytes) -> list[str]:
+    """Absolute paths and shells in classes that start processes: of a class file, or of a jar's own ones."""
+    if data[:4] == b"\xca\xfe\xba\xbe":
+        return sorted(_in_class(data))
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as jar:
+            classes = [entry for entry in jar.infolist() if entry.filename.endswith(".class")]
+            own = [entry for entry in classes if entry.filename.startswith(("BOOT-INF/", "WEB-INF/"))]
+            chosen = own or classes
+            if sum(entry.file_size for entry in chosen) > _LIMIT:
+                return []
+            return sorted({word for entry in chosen for word in _in_class(jar.read(entry))})
+    except (zipfile.BadZipFile, NotImplementedError, OSError, RuntimeError, ValueError, EOFError):
+        return []
+
+
+def _in_class(data: bytes) -> Iterator[str]:
+    if b"java/lang/ProcessBuilder" not in data and b"java/lang/Runtime" not in data:
+        return
+    for match in _CONSTANT.finditer(data):
+        word = data[match.end() : match.end() + match[1][0]]
+        if _PATH.fullmatch(word) or word in (b"sh", b"bash"):
+            yield word.decode("ascii", "replace")
+
+
+STARTED = Extractor("started", 1, read_started, 1 << 20)
+CLASSES = Extractor("started.classes", 1, read_classes)
+
+
+class Started:
+    """Keeps the commands that the author's own sources start."""
+
+    name = "started"
+
+    def resolve(
+        self, view: View, new: Sequence[str], kept: Mapping[str, Sequence[Evidence]]
+    ) -> Iterator[Evidence]:
+        own = [
+            path
+            for path in new
+            if view.fs.entries[path].kind == "file"
+            and any(one.kind in ("author", "asked") for one in kept[path])
+        ]
+        languages = {path: language for path in own if (language := _language(view, path))}
+        for path, commands in view.facts.get_many(STARTED, sorted(languages)).items():
+            for command in commands or ():
+                yield from _started(view, path, command, shell=languages[path] == "php")
+        classes = [path for path in own if path.endswith((".jar", ".war", ".class"))]
+        for path, words in view.facts.get_many(CLASSES, classes).items():
+            for word in words or ():
+                yield from _program(view, path, word)
+
+
+def _language(view: View, path: str) -> str:
+    known = next((language for ending, language in _ENDINGS.items() if path.endswith(ending)), "")
+    if known or not view.fs.entries[path].executable:
+        return known
+    words = " ".join(view.facts.get(SHEBANG, path) or ())
+    return next((language for language in _LANGUAGES if language in words), "")
+
+
+def _started(view: View, path: str, command: str, *, shell: bool) -> Iterator[Evidence]:
+    if shell or _SHELL_SIGN.search(command):
+        parts = re.split(r"[|;&()]+", command)
+        programs = ["/bin/sh", *(part.split()[0] for part in parts if part.strip())]
+    else:
+        programs = command.split()[:1]
+    found = [name for name in programs if find_command(view.fs, name, search_path(view.config)) is not None]
+    if found and found != ["/bin/sh"]:
+        for name in found:
+            yield from _program(view, path, name)
+
+
+def _program(view: View, path: str, name: str) -> Iterator[Evidence]:
+    place = find_command(view.fs, name, search_path(view.config))
+    if place is None and name in SHELLS:
+        place = find_command(view.fs, f"/bin/{name}", ())
+    if place is not None and name_of(name) not in PACKAGE_MANAGERS:
+        yield Evidence(place, "script", path, f"starts {name}")

@@ -1,0 +1,79 @@
+"""Commands that an author's own sources start."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+
+import pytest
+
+from analyzer.evidence import Evidence, EvidenceKind
+from analyzer.image import ImageConfig
+from analyzer.resolvers.closure import close
+from analyzer.resolvers.started import Started
+from tests.imagefs import File, Link, Node, view_of
+
+TOOLS: dict[str, Node] = {
+    **{
+        f"/usr/bin/{name}": File(b"\x7fELF", mode=0o755)
+        for name in "dash echo convert sort id apt-get".split()
+    },
+    "/usr/bin/sh": Link("dash"),
+    "/bin": Link("usr/bin"),
+}
+
+
+def class_file(*constants: str) -> bytes:
+    words = (word.encode() for word in constants)
+    return b"\xca\xfe\xba\xbe" + b"".join(b"\x01" + len(word).to_bytes(2) + word for word in words)
+
+
+def jar(**classes: bytes) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        for name, data in classes.items():
+            archive.writestr(f"app/{name}.class", data)
+    return made.getvalue()
+
+
+BUILDER = "java/lang/ProcessBuilder"
+
+# A file of the author's, its text, and the commands that it brings.
+CASES: dict[str, tuple[str, str | bytes, set[str]]] = {
+    "Perl's backticks": ("/a.pl", "print `echo hello`;\n", {"echo"}),
+    "Perl's qx": ("/a.pl", "my $x = qx{convert a b};\n", {"convert"}),
+    "Perl's list, without a shell": ("/a.pl", "system('convert', $file);\n", {"convert"}),
+    "Perl's pipe": ("/a.pl", "open(my $out, '-|', 'sort', $file);\n", {"sort"}),
+    "a shell's signs bring a shell": (
+        "/a.pl",
+        'system("convert $in - | sort");\n',
+        {"convert", "sort", "dash"},
+    ),
+    "Ruby's Open3": ("/a.rb", 'out, _ = Open3.capture2("convert", name)\n', {"convert"}),
+    "Ruby's backticks with a value put in": ("/a.rb", "x = `echo #{name}`\n", {"echo"}),
+    "a program without a suffix": ("/a", "#!/usr/bin/env ruby\nsystem('echo')\n", {"echo"}),
+    "PHP always has a shell": ("/a.php", "<?php exec('convert a b');\n", {"convert", "dash"}),
+    "names that SQL quotes": ("/a.php", '<?php $q = "SELECT `id` FROM t";\n', set()),
+    "never an installer": ("/a.rb", "system('apt-get update')\n", set()),
+    "what is not there": ("/a.rb", "system('nothing | nobody')\n", set()),
+    "a class that starts processes": ("/a.class", class_file(BUILDER, "/bin/echo"), {"echo"}),
+    "a class that starts none": ("/a.class", class_file("/bin/echo"), set()),
+    "a shell that Java names": ("/a.jar", jar(A=class_file("java/lang/Runtime", "sh")), {"dash"}),
+    "a jar that is none": ("/a.jar", b"PK", set()),
+}
+
+
+def brought(path: str, text: str | bytes, kind: EvidenceKind) -> set[str]:
+    view = view_of({**TOOLS, path: File(text, mode=0o755)}, config=ImageConfig())
+    kept = close(view, [Evidence(path, kind, "test", "")], [Started()]).evidence
+    return {name for name in "dash echo convert sort id apt-get".split() if f"/usr/bin/{name}" in kept}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_a_source_starts(case: str) -> None:
+    path, text, names = CASES[case]
+    assert brought(path, text, "author") == names
+
+
+def test_a_librarys_sources_are_its_languages() -> None:
+    assert brought("/a.rb", "system('echo')\n", "imported") == set()
