@@ -138,13 +138,11 @@ class _Work:
             return
         self.whole.add((directory, evidence.kind))
         for entry in self.view.fs.below(directory):
-            if entry.kind not in _SPECIAL:
-                self.put(entry.path, Evidence(entry.path, evidence.kind, directory, f"below {directory}"))
+            self.put(entry.path, Evidence(entry.path, evidence.kind, directory, f"below {directory}"))
 
     def place_entries(self, directory: str) -> None:
         for path in self.view.fs.children(directory):
-            if self.view.fs.entries[path].kind not in _SPECIAL:
-                self.put(path, Evidence(path, "listed", directory, f"the run listed {directory}"))
+            self.put(path, Evidence(path, "listed", directory, f"the run listed {directory}"))
 
     def put(self, path: str, evidence: Evidence) -> None:
         """Keep one entry of the image for one reason."""

@@ -132,6 +132,11 @@ def test_special_files_are_reported() -> None:
     ]
 
 
+def test_a_special_file_in_a_tree_is_reported_as_well() -> None:
+    closure = close(view_of(TREE), [asked("/app", tree=True)], [])
+    assert [one.path for one in closure.unresolved] == ["/app/deep/pipe"]
+
+
 def test_every_step_on_the_way_has_its_reason() -> None:
     evidence = close(view_of(TREE), [asked("/bin/sh")], []).evidence
     assert evidence["/bin"] == (Evidence("/bin", "link", "test", "on the way to /bin/sh"),)
