@@ -32,11 +32,6 @@ def seconds(command: Sequence[str]) -> float:
     return time.perf_counter() - start
 
 
-def median(command: Sequence[str], runs: int = 10) -> float:
-    seconds(command)
-    return statistics.median(seconds(command) for _ in range(runs))
-
-
 def corpus(files: list[Path]) -> bool:
     """All files, ours and hadolint's in turn: the best of three each."""
     beside = Path(sys.executable).parent / "hadolint"
@@ -50,9 +45,10 @@ def corpus(files: list[Path]) -> bool:
 
 
 def start(file: Path) -> bool:
-    """One file from start to end, beside the import of typer alone; medians of ten."""
-    typer = median([sys.executable, "-c", "import typer"])
-    lint = median([*LINT, str(file)])
+    """One file from start to end, beside the import of typer alone; medians of ten, taken in turn."""
+    commands = ([sys.executable, "-c", "import typer"], [*LINT, str(file)])
+    times = [[seconds(command) for command in commands] for _ in range(11)][1:]
+    typer, lint = (statistics.median(column) for column in zip(*times, strict=True))
     return told(f"one start: {lint * 1000:.0f} ms, import typer {typer * 1000:.0f} ms", lint / typer, 2.5)
 
 
