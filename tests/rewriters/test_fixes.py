@@ -229,10 +229,13 @@ def test_fixing_an_example_removes_its_finding_and_adds_none(rule: str, text: st
 
 
 def test_a_message_that_quotes_what_another_fix_changed_is_no_new_finding() -> None:
-    find_all = _finder("DL3021", "DL3045")
-    fixed = apply_fixes(b"FROM scratch\nCOPY a b .\n", find_all)
-    assert fixed.data == b"FROM scratch\nCOPY a b ./\n"
-    assert [each.rule for each in find_all(fixed.data)] == ["DL3045"]
+    mends = _word_finding(b"old", "new")
+
+    def quotes(data: bytes) -> list[Finding]:
+        return [Finding("Quoting", f"it says {data.decode()!r}", Span(0, 4))]
+
+    fixed = apply_fixes(b"FROM scratch\nCOPY old /\n", lambda data: [*mends(data), *quotes(data)])
+    assert fixed.data == b"FROM scratch\nCOPY new /\n"
 
 
 LINES = st.lists(
