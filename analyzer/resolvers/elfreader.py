@@ -25,6 +25,7 @@ TELLING = (
     "iconv_open",
     "__gconv_open",
     "nl_langinfo",
+    "g_charset_converter_new",
     "g_convert",
     "g_convert_with_fallback",
     "g_iconv_open",
@@ -305,4 +306,4 @@ def _library_names(blob: bytes) -> Iterator[str]:
         at = blob.find(b".so", end)
 
 
-ELF = Extractor("elf", 3, read_elf)
+ELF = Extractor("elf", 4, read_elf)

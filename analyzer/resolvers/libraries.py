@@ -170,12 +170,13 @@ _NSS_DEFAULTS = ("files", "dns")
 
 # Functions that convert what their caller names.
 _CONVERTERS = frozenset(
-    "__gconv_open g_convert g_convert_with_fallback g_iconv_open u8_conv_from_encoding u8_conv_to_encoding"
+    "__gconv_open g_charset_converter_new g_convert g_convert_with_fallback g_iconv_open"
+    " u8_conv_from_encoding u8_conv_to_encoding"
     " u8_strconv_from_encoding u8_strconv_to_encoding".split()
 )
 
 # Libraries that offer these, or (libidn2) convert only from the locale's set.
-_FOR_CALLERS = ("libglib-2.0.so", "libunistring.so", "libidn2.so")
+_FOR_CALLERS = ("libgio-2.0.so", "libglib-2.0.so", "libunistring.so", "libidn2.so")
 
 
 class Libraries:

@@ -62,6 +62,22 @@ CASES: dict[str, tuple[str, dict[str, Node], set[str], set[str]]] = {
         {f"{T}/libglib-2.0.so.0"},
         {f"{T}/gconv"},
     ),
+    "the same of GIO, which converts names of files and offers a converter": (
+        "/bin/app",
+        {
+            "/bin/app": File(elf(needed=["libgio-2.0.so.0"], uses=["g_free"]), mode=0o755),
+            f"{T}/libgio-2.0.so.0": elf(soname="libgio-2.0.so.0", uses=["g_convert"]),
+            f"{T}/gconv/SJIS.so": elf(),
+        },
+        {f"{T}/libgio-2.0.so.0"},
+        {f"{T}/gconv"},
+    ),
+    "gconv for who makes a converter of GIO's": (
+        "/bin/app",
+        {"/bin/app": program("g_charset_converter_new"), f"{T}/gconv/SJIS.so": elf()},
+        {f"{T}/gconv/SJIS.so"},
+        set(),
+    ),
     "no gconv for what does not": (
         "/bin/app",
         {"/bin/app": program("getpwnam"), f"{T}/gconv/UTF-16.so": elf()},
