@@ -39,7 +39,7 @@ class Planner:
 
     def __post_init__(self) -> None:
         self.origins = origins(self.source.table, self.source.stage, self.image.facts.layers)
-        self.roots = author_evidence(self.image, self.source)
+        self.roots = author_evidence(self.image, self.source, self.facts)
 
     def keep(self, healed: Sequence[Evidence] = ()) -> KeepSet:
         """The keep-set at the level that is asked for, with what healing has proved so far."""
@@ -113,7 +113,7 @@ def _copies_from_context(origin: Origin | None) -> bool:
     return isinstance(command, Add) or (isinstance(command, Copy) and command.from_ is None)
 
 
-def author_evidence(image: Image, source: Source) -> list[Evidence]:
+def author_evidence(image: Image, source: Source, facts: Facts) -> list[Evidence]:
     """What the author's own instructions put into the image."""
     made = origins(source.table, source.stage, image.facts.layers)
     brought = {
@@ -121,4 +121,5 @@ def author_evidence(image: Image, source: Source) -> list[Evidence]:
         for layer, each in enumerate(made)
         if each is not None
     }
-    return author_roots(image.fs, brought, workdir=image.facts.config.workdir)
+    owned = read_database(image.fs, facts).owners
+    return author_roots(image.fs, brought, workdir=image.facts.config.workdir, owned=owned)

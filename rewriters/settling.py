@@ -12,7 +12,7 @@ from analyzer.evidence import Evidence
 from analyzer.filesystem import Entry
 from analyzer.keepset import KeepSet
 from analyzer.observe import Observation, RunSettings, Subject, observe
-from analyzer.recording import Outcome
+from analyzer.recording import Outcome, Recording
 from analyzer.tracers.interface import Tracer
 from rewriters import heal
 from rewriters.assemble import Assembly, for_verification
@@ -101,7 +101,7 @@ def settle(bench: Bench, planner: Planner) -> Settled:
         if saves_nothing(measure(original.fs), after):
             return Settled(kept, assembly, after)
         slim = build_slim(bench, for_verification(original.fs, assembly, name))
-        verdict = judge(bench, planner, kept, slim)
+        verdict = judge(bench, original, planner.recording, kept, slim)
         if verdict.holds:
             return Settled(kept, assembly, measure(slim.fs), slim, tuple(healed), number)
         slim.close()
@@ -135,21 +135,20 @@ def build_slim(bench: Bench, text: str) -> Image:
     return bench.save(image, "Reading the slim image")
 
 
-def judge(bench: Bench, planner: Planner, kept: KeepSet, slim: Image) -> Verdict:
+def judge(bench: Bench, original: Image, recording: Recording, kept: KeepSet, slim: Image) -> Verdict:
     """Hold every invariant against a slim image."""
-    original = planner.image
-    before = LookUps.of(planner.recording.accesses)
+    before = LookUps.of(recording.accesses)
     with bench.progress.step("compare", "Comparing the two images"):
         subset = compare_trees(original.fs, slim.fs, lambda a, b: original.digest(a) == slim.digest(b))
         config = compare_config(original.facts.config, slim.facts.config)
         unlisted = lost_listings(original.fs, kept.evidence, before, kept.answers)
     with bench.progress.step("verify", "Running the slim image under the same probes"):
-        seen = bench.observe(slim, planner.recording.outcomes, original)
+        seen = bench.observe(slim, recording.outcomes, original)
     missed = surprises(original.fs, slim.fs, before, LookUps.of(seen.accesses))
     return Verdict(tuple(seen.differences), tuple(subset), tuple(config), tuple(missed), tuple(unlisted))
 
 
-def refusal(verdict: Verdict, rounds: int) -> NegativeAnswerError:
+def refusal(verdict: Verdict, rounds: int, hint: str = "") -> NegativeAnswerError:
     """The slim image does not hold: what is wrong, and what a person can do."""
     lines = verdict.lines()
     shown = "\n".join(f"  {line}" for line in lines[:40])
@@ -158,5 +157,5 @@ def refusal(verdict: Verdict, rounds: int) -> NegativeAnswerError:
     return NegativeAnswerError(
         f"the slim image is not as the original{after}; nothing was written",
         detail=shown + more,
-        hint="keep what it needs with --keep PATTERN or --keep-package NAME, or take --coverage safe",
+        hint=hint or "keep what it needs with --keep PATTERN or --keep-package NAME, or take --coverage safe",
     )
