@@ -18,6 +18,9 @@ _INSTALLED = re.compile(
     r"|\.gradle|\.m2|\.cargo|\.bundle|\.next/cache)(/|$)"
 )
 
+# What package managers of Node leave in a `node_modules` that they filled.
+_NODE_RECORDS = frozenset((".package-lock.json", ".yarn-integrity", ".yarn-state.yml", ".modules.yaml"))
+
 # Build directories, by the file beside them that says whose they are.
 _BUILT = {"target": ("Cargo.toml", "pom.xml"), "obj": ("*.csproj",), ".build": ("Package.swift",)}
 
@@ -42,10 +45,10 @@ def author_roots(
 ) -> list[Evidence]:
     """Evidence for what the author's instructions brought; `layers` are those of the author's own file.
 
-    What COPY and ADD put there stays. What a RUN made inside a project (a directory that COPY put files in,
-    or the working directory) stays as well: built assets, a downloaded model; but not what a tool installed
-    there, nor what a package owns (`owned`). A directory with nothing else in it is kept as a whole, so that
-    a file which comes into it next week comes along.
+    What COPY and ADD put there stays, but for what a package installer filled. What a RUN made inside a
+    project (a directory that COPY put files in, or the working directory) stays as well: built assets, a
+    downloaded model; but not what a tool installed there, nor what a package owns (`owned`). A directory
+    with nothing else in it is kept as a whole, so that a file which comes into it next week comes along.
     """
     bases = {fs.entries[path].layer for path in _BASE_SYSTEM if path in fs}
     walk = _Walk(fs, {layer: one for layer, one in layers.items() if layer not in bases}, workdir, owned)
@@ -69,8 +72,9 @@ class _Walk:
                         break
                     self.touched.add(above)
 
-    def below(self, directory: str, project: bool) -> tuple[list[Evidence], bool]:
+    def below(self, directory: str, project: bool, installed: bool = False) -> tuple[list[Evidence], bool]:
         """Evidence for what is below a directory, and whether that is all there is."""
+        installed = installed or self._marked(directory)
         project = directory not in SHARED_DIRECTORIES and (project or self._project(directory))
         found: list[Evidence] = []
         whole = True
@@ -80,10 +84,10 @@ class _Walk:
                 if path not in self.touched:
                     whole = False
                     continue
-                inner, all_of_it = self.below(path, project)
+                inner, all_of_it = self.below(path, project, installed)
                 found += inner
                 whole = whole and all_of_it
-            elif self._stays(entry, project):
+            elif not installed and self._stays(entry, project):
                 found.append(self._evidence(path, self.layers[entry.layer]))
             else:
                 whole = False
@@ -97,6 +101,19 @@ class _Walk:
             for entry in (self.fs.entries[path] for path in self.fs.children(directory))
             if entry.kind != "dir" and entry.layer in self.layers
         )
+
+    def _marked(self, directory: str) -> bool:
+        """Does an installer's own record say that it filled this directory? Then the language's resolver says
+        what of it is needed, whichever stage it was copied from."""
+        names = self.fs.names(directory)
+        name = name_of(directory)
+        if name in ("site-packages", "dist-packages"):
+            return any(one.endswith((".dist-info", ".egg-info")) for one in names)
+        if name == "node_modules":
+            return not _NODE_RECORDS.isdisjoint(names)
+        if name == "vendor":
+            return "installed.json" in self.fs.names(f"{directory}/composer")
+        return "pyvenv.cfg" in names or ("gems" in names and "specifications" in names)
 
     def _stays(self, entry: Entry, project: bool) -> bool:
         brought = self.layers.get(entry.layer)

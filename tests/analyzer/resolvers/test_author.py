@@ -63,6 +63,27 @@ CASES: dict[str, tuple[dict[str, Node], set[str]]] = {
         {"/app/main.js": copied(), "/app/node_modules/mine/index.js": copied()},
         {"/app/"},
     ),
+    "an environment that another stage's installer filled": (
+        {
+            "/opt/venv/pyvenv.cfg": copied(),
+            "/opt/venv/bin/pip": copied(),
+            "/opt/venv/lib/python3.11/site-packages/pip/__init__.py": copied(),
+            "/app/main.py": copied(),
+        },
+        {"/app/"},
+    ),
+    "packages that another stage's installer filled in": (
+        {
+            "/app/main.js": copied(),
+            "/app/node_modules/.package-lock.json": copied(),
+            "/app/node_modules/express/index.js": copied(),
+            "/usr/local/lib/python3.11/site-packages/a-1.dist-info/RECORD": copied(),
+            "/usr/local/lib/python3.11/site-packages/a.py": copied(),
+            "/app/vendor/composer/installed.json": copied(),
+            "/app/vendor/x/y.php": copied(),
+        },
+        {"/app/main.js"},
+    ),
     "a build directory of Cargo": (
         {"/app/Cargo.toml": copied(), "/app/target/release/app": made()},
         {"/app/Cargo.toml"},
