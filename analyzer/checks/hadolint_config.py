@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import field
-from functools import cache, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,8 @@ def load(dockerfile: Path) -> HadolintConfig:
 
     Raises InputError for a file that hadolint would refuse.
     """
-    path = _above(dockerfile.absolute().parent) or _elsewhere()
+    home, config = os.environ.get("HOME", ""), os.environ.get("XDG_CONFIG_HOME", "")
+    path = _above(dockerfile.absolute().parent) or _elsewhere(Path.cwd(), home, config)
     return HadolintConfig() if path is None else _read(path)
 
 
@@ -45,12 +46,11 @@ def _above(folder: Path) -> Path | None:
     return _above(folder.parent) if folder.parent != folder else None
 
 
-@cache
-def _elsewhere() -> Path | None:
+@lru_cache(maxsize=8)
+def _elsewhere(here: Path, home: str, config: str) -> Path | None:
     """The file of the working directory, else of the user."""
-    places = [Path.cwd() / name for name in NAMES]
-    home = os.environ.get("HOME")
-    config = os.environ.get("XDG_CONFIG_HOME") or (f"{home}/.config" if home else "")
+    places = [here / name for name in NAMES]
+    config = config or (f"{home}/.config" if home else "")
     if config:
         places += [Path(config) / name for name in ("hadolint.yaml", "hadolint.yml")]
     if home:

@@ -1,7 +1,8 @@
 """Which rules run and how much their findings weigh.
 
-Words that choose: a rule's name, the start of names (`DL30`), or `all`, `default`, `buildkit`, `hadolint`,
-`slim`. Without a choice, `default` runs: every rule that is switched on.
+Words that choose: a rule's name, the start of codes (`DL30`), or `all`, `default`, `buildkit`, `hadolint`,
+`slim`, `shellcheck`. A rule that is switched off runs when its own name or `all` chooses it. Without a
+choice, `default` runs: every rule that is switched on.
 """
 
 from __future__ import annotations
@@ -88,28 +89,30 @@ def group_of(rule: str) -> str:
 def _chosen(rules: Sequence[Rule], words: Iterable[str], *, known_only: bool) -> set[str]:
     found: set[str] = set()
     for word in words:
-        matched = _matched(rules, word)
+        matched = _matched(rules, word, every=not known_only)
         if not matched and (known_only or not _FOREIGN.fullmatch(word)):
             raise unknown_rule(rules, word)
         found |= matched
     return found
 
 
-def _matched(rules: Sequence[Rule], word: str) -> set[str]:
+def _matched(rules: Sequence[Rule], word: str, *, every: bool) -> set[str]:
+    """The rules that a word means; of a group or a prefix those that are switched on, unless `every`."""
     if word == "all":
         return {rule.name for rule in rules}
-    if word == "default":
-        return {rule.name for rule in rules if rule.default}
-    if word in ("buildkit", "hadolint", "slim", "shellcheck"):
-        return {rule.name for rule in rules if group_of(rule.name) == word}
     exact = {rule.name for rule in rules if rule.name == word}
-    # Codes have prefixes that mean something; BuildKit's names do not.
-    codes = {
-        rule.name
-        for rule in rules
-        if word and rule.name.startswith(word) and group_of(rule.name) != "buildkit"
-    }
-    return exact or codes
+    if exact:
+        return exact
+    if word == "default":
+        group = list(rules)
+    elif word in ("buildkit", "hadolint", "slim", "shellcheck"):
+        group = [rule for rule in rules if group_of(rule.name) == word]
+    else:
+        # Codes have prefixes that mean something; BuildKit's names do not.
+        codes = [rule for rule in rules if group_of(rule.name) != "buildkit"]
+        group = [rule for rule in codes if word and rule.name.startswith(word)]
+    on = {rule.name for rule in group if rule.default}
+    return {rule.name for rule in group} if every or not on else on
 
 
 def unknown_rule(rules: Sequence[Rule], word: str) -> ScratchifyError:
