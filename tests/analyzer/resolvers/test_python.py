@@ -499,6 +499,41 @@ def test_reaches(name: str) -> None:
     assert [path for path in case.gone if absolute(path) in kept] == []
 
 
+# Where interpreters of other makers have their modules: program, then a module that it has to find.
+LAYOUTS: dict[str, tuple[str, str]] = {
+    "official images": ("/usr/local/bin/python3.12", "/usr/local/lib/python3.12/site-packages/a.py"),
+    "a library embedded in a server": (
+        "/usr/local/lib/libpython3.12.so.1.0",
+        "/usr/local/lib/python3.12/site-packages/a.py",
+    ),
+    "Fedora's platform directory": ("/usr/bin/python3.12", "/usr/lib/python3.12/site-packages/a.py"),
+    "conda": ("/opt/conda/envs/app/bin/python3.12", "/opt/conda/envs/app/lib/python3.12/site-packages/a.py"),
+    "free-threaded": ("/usr/local/bin/python3.13t", "/usr/local/lib/python3.13t/site-packages/a.py"),
+    "PyPy": ("/opt/pypy/bin/pypy3.10", "/opt/pypy/lib/pypy3.10/site-packages/a.py"),
+    "a name without a version": ("/opt/py/bin/python3", "/opt/py/lib/python3.12/site-packages/a.py"),
+    "the user's own packages": (
+        "/usr/local/bin/python3.12",
+        "/root/.local/lib/python3.12/site-packages/a.py",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_finds_site_directories(name: str) -> None:
+    program, module = LAYOUTS[name]
+    library = module.removesuffix("/site-packages/a.py").rpartition("/")[2]
+    home = program.partition("/bin/")[0].partition("/lib/")[0]
+    folder = "lib64" if name.startswith("Fedora") else "lib"
+    tree: dict[str, Node] = {
+        program: File(b"\x7fELF", 0o755),
+        f"{home}/{folder}/{library}/os.py": "",
+        module: "",
+        "/app/main.py": "import a",
+    }
+    roots = [Evidence(path, "traced", "run", "opened") for path in (program, "/app/main.py")]
+    assert module in close(view_of(tree), roots, [Python()]).evidence
+
+
 def test_answers_for_the_directories_that_its_finder_lists() -> None:
     answers = {item.directory for item in closed(CASES["an import inside a function"]).answers}
     assert {STDLIB, f"{STDLIB}/json", f"{STDLIB}/lib-dynload"} <= answers
