@@ -15,6 +15,7 @@ from typing import Any
 from analyzer.evidence import Evidence, Unresolved
 from analyzer.filesystem import ancestors, join, name_of, parent_of
 from analyzer.resolvers import node_source as source
+from analyzer.resolvers.folders import links_to_folder
 from analyzer.resolvers.interface import Finding, View
 from analyzer.resolvers.node_modules import BUILTIN, SUFFIXES, Modules, split_name
 from analyzer.resolvers.shebang import SHEBANG
@@ -314,7 +315,8 @@ class Node:
             if modules.library(place):
                 files = list(modules.contents(real))
                 reason = f"part of the package {facts.get('name') or name_of(place)}"
-                yield from (Evidence(path, "imported", origin, reason) for path in files)
+                for path in files:
+                    yield Evidence(path, "imported", origin, reason, tree=links_to_folder(view.fs, path))
                 pending.extend(self._undeclared(view, modules, real, facts, files))
             else:
                 # An app's own package: its files have reasons of their own.

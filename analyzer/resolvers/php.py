@@ -10,6 +10,7 @@ from typing import Any
 
 from analyzer.evidence import Evidence
 from analyzer.filesystem import join, name_of, parent_of
+from analyzer.resolvers.folders import links_to_folder
 from analyzer.resolvers.interface import Extractor, Finding, View
 
 _RUNTIME = re.compile(r"\A(?:php(?:\d[\d.]*)?|php-fpm[\d.]*|php-cgi[\d.]*|libphp[\d.]*\.so.*|frankenphp)\Z")
@@ -187,7 +188,8 @@ def _package(view: View, place: str, origin: str) -> Iterator[Finding]:
         at = pending.pop()
         for path in view.fs.children(at):
             if view.fs.entries[path].kind != "dir":
-                yield Evidence(path, "imported", origin, f"part of the package {name_of(place)}")
+                reason = f"part of the package {name_of(place)}"
+                yield Evidence(path, "imported", origin, reason, tree=links_to_folder(view.fs, path))
             elif not (at == real.path and name_of(path) in _TESTS):
                 pending.append(path)
 

@@ -9,6 +9,7 @@ from typing import Literal
 
 from analyzer.evidence import Evidence
 from analyzer.filesystem import name_of, parent_of
+from analyzer.resolvers.folders import links_to_folder
 from analyzer.resolvers.interface import View
 from analyzer.resolvers.python_distributions import Distribution, Distributions
 from analyzer.resolvers.python_path import Environment, Finder, Found, fits
@@ -299,7 +300,8 @@ class Lookup:
                 continue
             if path not in self.reached:
                 self.passive.add(path)
-            yield Evidence(path, "imported", source, f"part of the distribution {distribution.name}")
+            reason = f"part of the distribution {distribution.name}"
+            yield Evidence(path, "imported", source, reason, tree=links_to_folder(self.view.fs, path))
         for need in sorted(distribution.required):
             wanted = self.distributions.named(need, environment.sites)
             if wanted is not None and not wanted.tooling:

@@ -14,6 +14,7 @@ from typing import Any
 
 from analyzer.evidence import Answers, Evidence, Unresolved
 from analyzer.filesystem import join, name_of, parent_of
+from analyzer.resolvers.folders import links_to_folder
 from analyzer.resolvers.interface import Extractor, Finding, View
 from analyzer.resolvers.shebang import SHEBANG
 
@@ -313,7 +314,8 @@ class Ruby:
             for path in view.fs.children(at):
                 if view.fs.entries[path].kind != "dir":
                     if not path.endswith((".o", ".gem")):
-                        yield Evidence(path, "imported", origin, reason)
+                        tree = links_to_folder(view.fs, path)
+                        yield Evidence(path, "imported", origin, reason, tree=tree)
                 elif not (at == real.path and name_of(path) in _TESTS):
                     pending.append(path)
         for name in gem.needs:

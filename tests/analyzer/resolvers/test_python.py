@@ -277,6 +277,19 @@ CASES: dict[str, Case] = {
         },
         kept=("old/data.txt", "Old-1.0.egg-info/PKG-INFO"),
     ),
+    "an egg's data behind a link to a folder elsewhere": Case(
+        {
+            "/app/main.py": "import old",
+            "old/__init__.py": "",
+            "old/data": Link("/usr/share/old-data/locales"),
+            "/usr/share/old-data/locales/de.dat": "",
+            "old/self": Link(".."),
+            "other.py": "",
+            "Old-1.0.egg-info/top_level.txt": "old\n",
+        },
+        kept=("old/data", "/usr/share/old-data/locales/de.dat"),
+        gone=("other.py",),
+    ),
     "a .pth file adds a directory and imports a module": Case(
         {
             "/app/main.py": "import far",
