@@ -252,7 +252,7 @@ class Lookup:
             return "yes"
         if ours is theirs:
             return "yes" if active else "passive"
-        if theirs.name in ours.required:
+        if theirs.name in ours.required and (active or not theirs.tooling):
             return "yes"
         if request.mode in ("name", "word"):
             return "yes" if theirs.name in ours.optional else "no"

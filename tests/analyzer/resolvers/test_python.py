@@ -314,6 +314,20 @@ CASES: dict[str, Case] = {
         kept=("_distutils_hack/__init__.py",),
         gone=("setuptools/__init__.py",),
     ),
+    "nor for a build part of a library that nothing reaches, though the library requires it": Case(
+        {
+            "/app/main.py": "import dist",
+            "dist/__init__.py": "",
+            "dist/build.py": "import setuptools",
+            "setuptools/__init__.py": "",
+            **installed(
+                "dist", "1.0", "dist/__init__.py", "dist/build.py", requires="Requires-Dist: setuptools"
+            ),
+            **installed("setuptools", "65.0", "setuptools/__init__.py"),
+        },
+        kept=("dist/build.py",),
+        gone=("setuptools/__init__.py",),
+    ),
     "setuptools comes with distutils, which it replaces": Case(
         {
             "/app/main.py": "import distutils.version",
