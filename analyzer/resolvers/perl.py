@@ -88,7 +88,7 @@ def read_inc(data: bytes) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-SOURCE = Extractor("perl.source", 1, read_perl)
+SOURCE = Extractor("perl.source", 2, read_perl)
 INC = Extractor("perl.inc", 1, read_inc)
 
 
