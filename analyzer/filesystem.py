@@ -34,6 +34,8 @@ class Entry:
     layer: int = 0  # index of the layer that brought it, 0 the lowest
     offset: int = -1  # where its contents begin in that layer's tar; -1 when there are none
     device: tuple[int, int] = (0, 0)  # major, minor
+    # Index of the layer that first had this file, where later ones changed only its mode, owner or the like.
+    origin: int = -1  # -1: none did
 
     @property
     def executable(self) -> bool:

@@ -156,7 +156,7 @@ class Tree:
             for path in [path for path in self.entries if path.startswith(prefix)]:
                 self._drop(path)
         self._inodes.pop(entry.path, None)
-        self.entries[entry.path] = entry
+        self.entries[entry.path] = entry if before is None else _with_origin(entry, before)
 
     def _link(self, path: str, target: str) -> None:
         source = self.entries.get(self._seen(target))
@@ -194,3 +194,11 @@ class Tree:
         # Few entries come this way: mostly none, else a directory that the archive does not name.
         found = resolve_in(self.entries, parent)
         return normalise(f"{found.path}/{name_of(path)}")
+
+
+def _with_origin(entry: Entry, before: Entry) -> Entry:
+    """An overlay copies a whole file up for a new mode or owner; its size and time stay what they were."""
+    same = (entry.kind, entry.size, entry.mtime) == (before.kind, before.size, before.mtime)
+    if entry.kind != "file" or not same or entry.layer == before.layer:
+        return entry
+    return replace(entry, origin=before.layer if before.origin < 0 else before.origin)

@@ -22,6 +22,7 @@ class File:
     hardlink: str = ""
     xattrs: tuple[tuple[str, bytes], ...] = ()
     mtime: int = 0
+    origin: int = -1
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ def image_tree(tree: Mapping[str, Node]) -> Filesystem:
                 xattrs=node.xattrs,
                 layer=node.layer,
                 offset=0,
+                origin=node.origin,
             )
         elif isinstance(node, Link):
             entries[path] = Entry(path, "link", 0o777, target=node.target, layer=node.layer)

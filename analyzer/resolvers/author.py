@@ -66,7 +66,7 @@ class _Walk:
         # Directories with something of the author's below: all others are passed over.
         self.touched: set[str] = {"/"}
         for entry in fs:
-            if entry.layer in layers:
+            if entry.layer in layers or entry.origin in layers:
                 for above in ancestors(entry.path):
                     if above in self.touched:
                         break
@@ -88,7 +88,9 @@ class _Walk:
                 found += inner
                 whole = whole and all_of_it
             elif not installed and self._stays(entry, project):
-                found.append(self._evidence(path, self.layers[entry.layer]))
+                brought = self._brought(entry)
+                assert brought is not None
+                found.append(self._evidence(path, brought))
             else:
                 whole = False
         if whole and found and directory not in SHARED_DIRECTORIES:
@@ -97,9 +99,9 @@ class _Walk:
 
     def _project(self, directory: str) -> bool:
         return directory == self.workdir or any(
-            self.layers[entry.layer].copies
+            brought.copies
             for entry in (self.fs.entries[path] for path in self.fs.children(directory))
-            if entry.kind != "dir" and entry.layer in self.layers
+            if entry.kind != "dir" and (brought := self._brought(entry)) is not None
         )
 
     def _marked(self, directory: str) -> bool:
@@ -115,8 +117,13 @@ class _Walk:
             return "installed.json" in self.fs.names(f"{directory}/composer")
         return "pyvenv.cfg" in names or ("gems" in names and "specifications" in names)
 
+    def _brought(self, entry: Entry) -> Brought | None:
+        """What brought a file: a COPY, though a RUN has changed its mode or owner since."""
+        last, first = self.layers.get(entry.layer), self.layers.get(entry.origin)
+        return first if first is not None and first.copies and not (last and last.copies) else last
+
     def _stays(self, entry: Entry, project: bool) -> bool:
-        brought = self.layers.get(entry.layer)
+        brought = self._brought(entry)
         if brought is None:
             return False
         if brought.copies:

@@ -259,6 +259,22 @@ def test_layers_carry_their_instruction_and_paths_their_layer(tmp_path: Path) ->
         assert [image.filesystem.entries[path].layer for path in ("/a", "/b")] == [0, 2]
 
 
+def test_a_file_with_another_mode_names_the_layer_that_first_had_it(tmp_path: Path) -> None:
+    blobs = [
+        layer([member("mode", b"1", mtime=5), member("bytes", b"1", mtime=5), member("base", b"1")]),
+        layer([member("mode", b"1", mtime=5, mode=0o755), member("bytes", b"1", mtime=6)]),
+        layer([member("mode", b"1", mtime=5, owner=(7, 7))]),
+    ]
+    old_layout(tmp_path / "image.tar", blobs, configuration(blobs))
+    with open_image(tmp_path / "image.tar", tmp_path) as image:
+        entries = image.filesystem.entries
+        assert [(entries[path].layer, entries[path].origin) for path in ("/mode", "/bytes", "/base")] == [
+            (2, 0),
+            (1, -1),
+            (0, -1),
+        ]
+
+
 def test_the_identity_does_not_depend_on_our_label_or_the_layout(tmp_path: Path) -> None:
     blobs = [layer([member("a", b"1")])]
     labels = {"kept": "yes"}

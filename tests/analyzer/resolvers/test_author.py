@@ -38,6 +38,14 @@ CASES: dict[str, tuple[dict[str, Node], set[str]]] = {
         {"/app/"},
     ),
     "a file in a directory of the system": ({"/usr/local/bin/run.sh": copied()}, {"/usr/local/bin/run.sh"}),
+    "what COPY brought and a RUN made executable, in a package's folder": (
+        {"/usr/lib/cgi-bin/a.sh": File(layer=RUN, origin=COPY), "/usr/lib/cgi-bin/of-the-base": base()},
+        {"/usr/lib/cgi-bin/a.sh"},
+    ),
+    "what a RUN gave another owner, outside of the project": (
+        {"/usr/lib/tool/a.sh": File(layer=RUN, origin=BASE)},
+        set(),
+    ),
     "a file beside the base's": (
         {"/etc/nginx/nginx.conf": copied(), "/etc/nginx/mime.types": base()},
         {"/etc/nginx/nginx.conf"},
