@@ -54,12 +54,15 @@ _OPAQUE = re.compile(
     r"\brequire\s*\(?\s*[$@]|\beval\s*[\"'(]+\s*(?:require|use)\s+\$|\bload_class\b|use_module|require_module"
     r"|\b(?:Module::(?:Load|Implementation|Find|Pluggable)|Class::Load|UNIVERSAL::require)\b"
 )
+# Data of a distribution or a module, by its name (File::ShareDir).
+_SHARE = re.compile(r"\b(?:dist|module|class)_(?:dir|file)\s*\(?\s*[\"']([\w:-]+)[\"']")
 _POD = re.compile(r"^=[A-Za-z].*?(?:^=cut\b[^\n]*\n|\Z)", re.MULTILINE | re.DOTALL)
 _DIRECTORY = re.compile(rb"(?<=\0)/[\w./+-]*perl[\w./+-]*(?=\0)")
 
 
 def read_perl(data: bytes) -> dict[str, Any]:
-    """`modules`, `files` (of require and do), `paths` (added to @INC), `opaque`: see perlfunc."""
+    """`modules`, `files` (of require and do), `paths` (added to @INC), `shares` (folders of data below `auto`),
+    `opaque`: see perlfunc."""
     text = data.decode("utf-8", "replace")
     code = _POD.sub("", re.split(r"^__(?:END|DATA)__$", text, maxsplit=1, flags=re.MULTILINE)[0])
     code = re.sub(r"^\s*#.*$", "", code, flags=re.MULTILINE)
@@ -78,6 +81,7 @@ def read_perl(data: bytes) -> dict[str, Any]:
         "modules": sorted(name for name in modules if re.fullmatch(r"\w+(?:::\w+)*", name)),
         "files": sorted(set(_FILE.findall(code))),
         "paths": sorted(set(paths)),
+        "shares": sorted({name.replace("::", "-") for name in _SHARE.findall(code)}),
         "opaque": bool(_OPAQUE.search(code)),
     }
 
@@ -88,7 +92,7 @@ def read_inc(data: bytes) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-SOURCE = Extractor("perl.source", 2, read_perl)
+SOURCE = Extractor("perl.source", 3, read_perl)
 INC = Extractor("perl.inc", 1, read_inc)
 
 
@@ -163,6 +167,9 @@ class Perl:
                 yield from self._ask(view, f"auto/{path[len(place) + 1 : -3]}", path)
         for module in facts["modules"]:
             yield from self._module(view, module, path)
+        for name in facts["shares"]:
+            yield from self._ask(view, f"auto/share/dist/{name}/*", path)
+            yield from self._ask(view, f"auto/share/module/{name}/*", path)
         for file in facts["files"]:
             beside = join(here, file)
             if view.fs.lookup(beside) is not None:

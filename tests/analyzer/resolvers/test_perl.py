@@ -56,6 +56,15 @@ CASES: dict[str, Case] = {
         {"/app/a.pl": "# use Foo::Bar;\n=pod\n\n use Foo::Other;\n\n=cut\n1;\n__END__\nuse Foo::Lazy;"},
         gone=(f"{VENDOR}/Foo/Bar.pm", f"{VENDOR}/Foo/Other.pm", f"{VENDOR}/Foo/Lazy.pm"),
     ),
+    "data of a distribution by its name": Case(
+        {
+            "/app/a.pl": "use File::ShareDir; File::ShareDir::dist_file( 'Date-Names', $code . '.pl' );",
+            f"{VENDOR}/auto/share/dist/Date-Names/de.pl": "",
+            f"{VENDOR}/auto/share/dist/Other/x": "",
+        },
+        kept=(f"{VENDOR}/auto/share/dist/Date-Names/de.pl",),
+        gone=(f"{VENDOR}/auto/share/dist/Other",),
+    ),
     "one of several implementations, by names that another module puts together": Case(
         {
             "/app/a.pl": "use Hooks;",
