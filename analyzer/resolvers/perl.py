@@ -61,8 +61,8 @@ _DIRECTORY = re.compile(rb"(?<=\0)/[\w./+-]*perl[\w./+-]*(?=\0)")
 
 
 def read_perl(data: bytes) -> dict[str, Any]:
-    """`modules`, `files` (of require and do), `paths` (added to @INC), `shares` (folders of data below `auto`),
-    `opaque`: see perlfunc."""
+    """`modules`, `files` (of require and do), `paths` (added to @INC), `shares` (folders of data below
+    `auto`), `opaque`: see perlfunc."""
     text = data.decode("utf-8", "replace")
     code = _POD.sub("", re.split(r"^__(?:END|DATA)__$", text, maxsplit=1, flags=re.MULTILINE)[0])
     code = re.sub(r"^\s*#.*$", "", code, flags=re.MULTILINE)
