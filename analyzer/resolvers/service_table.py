@@ -15,8 +15,9 @@ def _words(text: str) -> frozenset[str]:
 @dataclass(frozen=True, slots=True)
 class Service:
     """`configs` are read first (patterns within one folder); `includes` name more of them, `trees` folders
-    whose files are served by name, `commands` programs that are started, `relative` files that are seen from
-    `base` (a folder, or "" for the folder of the first configuration)."""
+    whose files are served by name, `started` folders whose programs it runs, `commands` programs that are
+    started, `relative` files that are seen from `base` (a folder, or "" for the folder of the first
+    configuration)."""
 
     name: str
     programs: frozenset[str]
@@ -24,6 +25,7 @@ class Service:
     base: str
     includes: frozenset[str]
     trees: frozenset[str]
+    started: frozenset[str]
     commands: frozenset[str]
     relative: frozenset[str]
     folders: tuple[str, ...]  # kept with all below them
@@ -40,6 +42,7 @@ def _service(
     base: str = "",
     includes: str = "",
     trees: str = "",
+    started: str = "",
     commands: str = "",
     relative: str = "",
     folders: str = "",
@@ -54,6 +57,7 @@ def _service(
         base,
         _words(includes),
         _words(trees),
+        _words(started),
         _words(commands),
         _words(relative),
         tuple(folders.split()),
@@ -80,7 +84,8 @@ SERVICES: tuple[Service, ...] = (
         configs="/etc/apache2/apache2.conf /usr/local/apache2/conf/httpd.conf /etc/httpd/conf/httpd.conf"
         " /etc/apache2/httpd.conf",
         includes="include includeoptional",
-        trees="documentroot alias scriptalias aliasmatch",
+        trees="documentroot alias aliasmatch",
+        started="scriptalias scriptaliasmatch",
         relative="loadmodule typesconfig mimemagicfile loadfile sslcertificatefile sslcertificatekeyfile",
         places="/etc/apache2/envvars /var/log/apache2 /var/cache/apache2 /var/lib/apache2 /run/apache2 "
         "/run/lock"

@@ -168,6 +168,8 @@ class Services:
                 if name in service.includes and value:
                     for found in _matching(view, place):
                         self._enqueue(service, found)
+                elif name in service.started and place != "/":
+                    yield Evidence(place, "script", path, f"{name} {value}", tree=True)
                 elif name in service.trees and place != "/":
                     yield from _tree(view, place, path, f"{name} {value}", frozenset())
                 elif (value.startswith("/") and len(value) > 1) or name in service.relative:

@@ -182,6 +182,21 @@ def test_reaches(name: str) -> None:
     assert [path for path in case.gone if path in kept] == []
 
 
+def test_what_apache_runs_is_a_script_and_not_only_served() -> None:
+    tree = {
+        "/usr/sbin/apache2": program(HTTPD),
+        "/etc/apache2/apache2.conf": "ScriptAlias /cgi-bin/ /usr/lib/cgi-bin/\nDocumentRoot /srv/www\n",
+        "/usr/lib/cgi-bin/hello": program(b"#!/bin/sh\n"),
+        "/srv/www/run.sh": program(b"#!/bin/sh\n"),
+    }
+    kept = close(
+        view_of(tree), [Evidence("/usr/sbin/apache2", "traced", "run", "ran")], [Services()]
+    ).evidence
+    places = ("/usr/lib/cgi-bin/hello", "/srv/www/run.sh")
+    kinds = {path: {one.kind for one in kept[path]} for path in places}
+    assert kinds == {"/usr/lib/cgi-bin/hello": {"script"}, "/srv/www/run.sh": {"imported"}}
+
+
 @pytest.mark.parametrize("data", [b"", b"\0\xff", b"# x\n", b"[x]\n"])
 def test_readers_take_any_bytes(data: bytes) -> None:
     assert read_directives(data) == []
