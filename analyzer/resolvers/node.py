@@ -19,6 +19,7 @@ from analyzer.resolvers.folders import links_to_folder
 from analyzer.resolvers.interface import Finding, View
 from analyzer.resolvers.node_modules import BUILTIN, SUFFIXES, Modules, split_name
 from analyzer.resolvers.shebang import SHEBANG
+from analyzer.resolvers.started import programs_of
 
 _INTERPRETERS = frozenset(("node", "nodejs", "bun"))
 _SCRIPT = (".js", ".mjs", ".cjs", ".jsx")
@@ -214,10 +215,8 @@ class Node:
                 yield from self._load(view, modules, path, word, directory)
         if facts["opaque"] and modules.owner(path) is None:
             yield Unresolved(path, self.name, "loads a module whose name is only known at run time")
-        for program in facts["programs"]:
-            yield from self._binary(
-                view, modules, path, program.split()[0] if program.split() else "", directory
-            )
+        for program in dict.fromkeys(name for line in facts["programs"] for name in programs_of(line)):
+            yield from self._binary(view, modules, path, program, directory)
         if facts["shell"]:
             yield Evidence("/bin/sh", "script", path, "starts a command in a shell")
 

@@ -22,6 +22,7 @@ from analyzer.resolvers.python_distributions import Distributions
 from analyzer.resolvers.python_lookup import Lookup, Request
 from analyzer.resolvers.python_path import Environment, Finder, environments, is_interpreter
 from analyzer.resolvers.python_standard import BY_NAME, FROM_SITES, STARTUP, WITH_DATA
+from analyzer.resolvers.started import programs_of
 
 CONFIG_SUFFIXES = (".yaml", ".yml", ".toml", ".ini", ".cfg", ".conf", ".json", ".sh", ".env")
 ARCHIVES = (".pyz", ".egg", ".zip")
@@ -412,13 +413,13 @@ class Python:
 
     # -- the world outside --------------------------------------------------------------------------------
     def _programs(self, view: View, path: str, commands: Iterable[str], *, app: bool) -> Iterator[Finding]:
-        """Programs that a source starts: its first word, looked up along PATH as execvp does."""
+        """Programs that a source starts, along PATH as execvp looks: a library's first, all of an app's."""
         for command in commands:
             words = command.split()
             if not words or "*" in words[0] or (not app and _NO_PROGRAM.search(words[0])):
                 continue
-            shells = ["/bin/sh"] if app and len(words) > 1 else []
-            for program in (words[0], *shells):
+            others = [*programs_of(command), "/bin/sh"] if app and len(words) > 1 else []
+            for program in dict.fromkeys((words[0], *others)):
                 for place in _along_path(view, program):
                     yield Evidence(place, "script", path, f"starts {program}")
 

@@ -29,6 +29,8 @@ _QUOTED = re.compile(
     r"|(?:qx|%x)\s*(?:\{([^}\n]+)\}|\(([^)\n]+)\)|\[([^\]\n]+)\]|/([^/\n]+)/))"
 )
 _SHELL_SIGN = re.compile(r"[*?{}\[\]<>()~&|\\$;'\"`\n]")
+_PART = re.compile(r"[|;&()`\n]+")
+_NO_COMMAND = re.compile(r"\w+=|(?:if|then|else|elif|fi|while|until|do|done|for|case|esac|in|!|\{|\}|\$)\Z")
 _INTERPOLATED = re.compile(r"#\{[^}]*\}|\$\{?\w+\}?|@\{?\w+\}?")
 
 _ENDINGS = {".pl": "perl", ".pm": "perl", ".rb": "ruby", ".ru": "ruby", ".php": "php", ".phtml": "php"}
@@ -38,6 +40,17 @@ _LANGUAGES = ("perl", "ruby", "php")
 _CONSTANT = re.compile(rb"\x01\x00([\x02-\xff])")
 _PATH = re.compile(rb"(?:/[\w.+@-]+){2,}")
 _LIMIT = 16 << 20  # bytes of classes in a jar: beyond it they are mostly libraries'
+
+
+def programs_of(command: str) -> list[str]:
+    """The programs that a command line starts: the first word of each of its simple commands."""
+    found = []
+    for part in _PART.split(command):
+        words = (word.strip("\"'") for word in part.split())
+        name = next((word for word in words if not _NO_COMMAND.match(word)), "")
+        if name and name not in found:
+            found.append(name)
+    return found
 
 
 def read_started(data: bytes) -> list[str]:
@@ -110,8 +123,7 @@ def _language(view: View, path: str) -> str:
 
 def _started(view: View, path: str, command: str, *, shell: bool) -> Iterator[Evidence]:
     if shell or _SHELL_SIGN.search(command):
-        parts = re.split(r"[|;&()]+", command)
-        programs = ["/bin/sh", *(part.split()[0] for part in parts if part.strip())]
+        programs = ["/bin/sh", *programs_of(command)]
     else:
         programs = command.split()[:1]
     found = [name for name in programs if find_command(view.fs, name, search_path(view.config)) is not None]

@@ -67,6 +67,14 @@ CASES: dict[str, Case] = {
         },
         kept=("/app/a/index.js", "/app/b/lib/start.js"),
     ),
+    "every program of a shell's line": Case(
+        {
+            "/app/main.js": "require('child_process').execSync('cat x | sort')",
+            "/usr/bin/cat": File(b"\x7fELF", 0o755),
+            "/usr/bin/sort": File(b"\x7fELF", 0o755),
+        },
+        kept=("/usr/bin/cat", "/usr/bin/sort"),
+    ),
     "import, export from and import()": Case(
         {
             "/app/main.mjs": "import a from './a.mjs'; export * from './b.mjs'; await import('./c.mjs')",

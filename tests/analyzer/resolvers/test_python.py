@@ -459,6 +459,15 @@ CASES: dict[str, Case] = {
         config=ImageConfig(env=(("PATH", "/usr/bin"),)),
         kept=("/usr/bin/convert",),
     ),
+    "every program of a shell's line": Case(
+        {
+            "/app/main.py": "import subprocess\nsubprocess.run('cat x | sort', shell=True)",
+            "/usr/bin/cat": File(b"\x7fELF", 0o755),
+            "/usr/bin/sort": File(b"\x7fELF", 0o755),
+        },
+        config=ImageConfig(env=(("PATH", "/usr/bin"),)),
+        kept=("/usr/bin/cat", "/usr/bin/sort"),
+    ),
     "syntax newer than the running interpreter's": Case(
         {"/app/main.py": "type X = int\ndef f[T](a: T): return f'{', '.join(['a'])}'\nimport json\n"},
         kept=(f"{STDLIB}/json/__init__.py",),

@@ -10,7 +10,7 @@ import pytest
 from analyzer.evidence import Evidence, EvidenceKind
 from analyzer.image import ImageConfig
 from analyzer.resolvers.closure import close
-from analyzer.resolvers.started import Started
+from analyzer.resolvers.started import Started, programs_of
 from tests.imagefs import File, Link, Node, view_of
 
 TOOLS: dict[str, Node] = {
@@ -77,3 +77,19 @@ def test_what_a_source_starts(case: str) -> None:
 
 def test_a_librarys_sources_are_its_languages() -> None:
     assert brought("/a.rb", "system('echo')\n", "imported") == set()
+
+
+@pytest.mark.parametrize(
+    ("line", "programs"),
+    [
+        ("convert a b", ["convert"]),
+        ("echo $HOME | tr a-z A-Z", ["echo", "tr"]),
+        ("A=1 B=2 env x && (cat y; sort z) &", ["env", "cat", "sort"]),
+        ("if test -f x; then date; fi", ["test", "date"]),
+        ("x=$(hostname) ; echo `id -u`", ["hostname", "echo", "id"]),
+        ("'/opt/my' x", ["/opt/my"]),
+        ("", []),
+    ],
+)
+def test_the_programs_of_a_command_line(line: str, programs: list[str]) -> None:
+    assert programs_of(line) == programs
