@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Generator
 
 import pytest
+
+# A job in the background ignores Ctrl-C, and so would every command that the tests interrupt: a program starts
+# with the signals ignored that its parent ignores, and with those handled back at their default.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)

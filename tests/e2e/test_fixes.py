@@ -87,7 +87,7 @@ ADD text.tgz /opt/
 ENV NAME=world
 ENTRYPOINT exec echo "hello $NAME"
 """,
-    "several sources": f"{FROM}\nWORKDIR /w\nCOPY one.txt two.txt .\n",
+    "a user with a high number": f"{FROM}\nRUN useradd --no-create-home --uid 1234567 someone\n",
     "packages": f"""\
 {FROM}
 RUN apt-get update && apt-get install --no-install-recommends -y hello
