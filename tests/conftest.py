@@ -8,8 +8,8 @@ from collections.abc import Generator
 
 import pytest
 
-# A job in the background ignores Ctrl-C, and so would every command that the tests interrupt: a program starts
-# with the signals ignored that its parent ignores, and with those handled back at their default.
+# A job in the background ignores Ctrl-C, and so would every command that the tests interrupt: a program
+# starts with the signals ignored that its parent ignores, and with those handled back at their default.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
