@@ -23,11 +23,10 @@ _CALL = re.compile(
     r"|proc_open|open)\s*\(?\s*(?:\[\s*)?(?:(?:my\s+)?\$\w+\s*,\s*[\"'](?:-\||\|-)[\"']\s*,\s*)?"
     r"(?:\"((?:[^\"\\\n]|\\.)+)\"|'((?:[^'\\\n]|\\.)+)')"
 )
-# Backticks stand where a value does: in a string they quote names.
-_QUOTED = re.compile(
-    r"(?:[=(,.]|\b(?:return|echo|print|puts|chomp|split)\b)\s*(?:`([^`\n]+)`"
-    r"|(?:qx|%x)\s*(?:\{([^}\n]+)\}|\(([^)\n]+)\)|\[([^\]\n]+)\]|/([^/\n]+)/))"
-)
+# Backticks stand where a value does: in a string they quote names, as SQL in PHP has them.
+_QUOTED_FORMS = r"\s*(?:`([^`\n]+)`|(?:qx|%x)\s*(?:\{([^}\n]+)\}|\(([^)\n]+)\)|\[([^\]\n]+)\]|/([^/\n]+)/))"
+_QUOTED = re.compile(r"(?:^|[=(,{;]|\b(?:return|print|puts|chomp|split)\b)" + _QUOTED_FORMS, re.MULTILINE)
+_QUOTED_IN_PHP = re.compile(r"(?:=|\b(?:return|echo|print)\b)" + _QUOTED_FORMS)
 _SHELL_SIGN = re.compile(r"[*?{}\[\]<>()~&|\\$;'\"`\n]")
 _PART = re.compile(r"[|;&()`\n]+")
 _NO_COMMAND = re.compile(r"\w+=|(?:if|then|else|elif|fi|while|until|do|done|for|case|esac|in|!|\{|\}|\$)\Z")
@@ -56,7 +55,8 @@ def programs_of(command: str) -> list[str]:
 def read_started(data: bytes) -> list[str]:
     """Constant commands that a source starts, with what is put in at run time left out; sorted."""
     text = data.decode("utf-8", "replace")
-    found = {next(filter(None, groups)) for groups in (*_CALL.findall(text), *_QUOTED.findall(text))}
+    quoted = _QUOTED_IN_PHP if "<?" in text[:256] else _QUOTED
+    found = {next(filter(None, groups)) for groups in (*_CALL.findall(text), *quoted.findall(text))}
     return sorted(_INTERPOLATED.sub("", command).strip() for command in found)
 
 
@@ -85,7 +85,7 @@ def _in_class(data: bytes) -> Iterator[str]:
             yield word.decode("ascii", "replace")
 
 
-STARTED = Extractor("started", 1, read_started, 1 << 20)
+STARTED = Extractor("started", 2, read_started, 1 << 20)
 CLASSES = Extractor("started.classes", 1, read_classes)
 
 
