@@ -12,7 +12,7 @@ from pathlib import Path
 from analyzer import recording as recordings
 from analyzer.engines.interface import Engine
 from analyzer.errors import ScratchifyError
-from analyzer.evidence import Evidence
+from analyzer.evidence import Evidence, Unresolved
 from analyzer.recording import Recording
 from analyzer.resolvers.facts import LiveFacts, RecordedFacts
 from analyzer.resolvers.table import LEVELS
@@ -81,6 +81,13 @@ def replan(request: Request, source: Source) -> Rewritten:
         source, request.keeping, image, recording, facts, lambda: recorded_tools(recording, source)
     )
     kept = planner.keep()
+    if facts.unknown:
+        lacking = Unresolved(
+            min(facts.unknown),
+            "recording",
+            f"the recording lacks facts of {len(facts.unknown)} files, this the first: trace again",
+        )
+        kept = replace(kept, unresolved=(lacking, *kept.unresolved))
     assembly = planner.assemble(kept)
     after = measure(image.fs.entries[path] for path in kept.evidence)
     text = text_of(planner, request, assembly)
