@@ -140,6 +140,13 @@ class StageTable:
         """The image at the bottom of a stage's chain, expanded; "scratch" for none."""
         return self.stages[self.chain(stage)[-1]].base
 
+    def platform(self, stage: int, target: str = "") -> str:
+        """What BuildKit builds a stage for: the FROM at the bottom of its chain says it, the target platform
+        holds where that has no --platform and for scratch. A --platform over another stage does nothing.
+        """
+        bottom = self.stages[self.chain(stage)[-1]]
+        return target if bottom.base == SCRATCH else bottom.platform or target
+
     def external_images(self) -> tuple[str, ...]:
         """Every image that the file fetches, in the order in which it names them."""
         return tuple(dict.fromkeys(use.source.image for use in self.uses if use.source.external))

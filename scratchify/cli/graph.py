@@ -69,7 +69,7 @@ def command(
     if output is Format.JSON:
         from scratchify.drawing.document import document
 
-        print(json.dumps(document(table, parts, target), indent=2, ensure_ascii=False))
+        print(json.dumps(document(table, parts, target, platform), indent=2, ensure_ascii=False))
     elif output is Format.TEXT:
         from scratchify.drawing.tree import tree
 

@@ -12,8 +12,10 @@ from analyzer.stages import StageTable, ordered
 SCHEMA = 1
 
 
-def document(table: StageTable, parts: Dependencies, target: str = "") -> dict[str, Any]:
-    """Stages with their instructions, the instructions before the first FROM, nodes, edges, problems."""
+def document(table: StageTable, parts: Dependencies, target: str = "", platform: str = "") -> dict[str, Any]:
+    """Stages with their instructions, the instructions before the first FROM, nodes, edges, problems.
+
+    `platform` is the target platform, "" where none is asked for."""
     dockerfile = table.program.dockerfile
     chosen = table.find(target) if table.stages else None
     needed = frozenset(table.needed(chosen) if chosen is not None else ())
@@ -26,7 +28,7 @@ def document(table: StageTable, parts: Dependencies, target: str = "") -> dict[s
         ],
         "target": chosen,
         "global_instructions": [instruction_document(each) for each in table.evaluation.globals],
-        "stages": [_stage(table, stage, stage.index in needed) for stage in table.stages],
+        "stages": [_stage(table, stage, platform, stage.index in needed) for stage in table.stages],
         "images": list(table.external_images()),
         "nodes": [
             {
@@ -55,13 +57,13 @@ def document(table: StageTable, parts: Dependencies, target: str = "") -> dict[s
     }
 
 
-def _stage(table: StageTable, stage: Stage, needed: bool) -> dict[str, Any]:
+def _stage(table: StageTable, stage: Stage, platform: str, needed: bool) -> dict[str, Any]:
     return {
         "index": stage.index,
         "name": stage.name,
         "base": stage.base,
         "base_stage": stage.parent,
-        "platform": stage.platform or None,
+        "platform": table.platform(stage.index, platform) or None,
         "needed": needed,
         "needs": [index for index in table.needed(stage.index) if index != stage.index],
         "instructions": [

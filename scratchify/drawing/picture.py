@@ -50,7 +50,7 @@ def picture(table: StageTable, parts: Dependencies, target: str = "") -> Picture
     boxes: dict[str, Box] = {}
     for stage in table.stages:
         kind: BoxKind = "target" if stage.index == chosen else "stage" if stage.index in needed else "unused"
-        platform = (stage.platform,) if stage.platform else ()
+        platform = (built,) if (built := table.platform(stage.index)) else ()
         line = f"line {stage.start.node.start_line}"
         boxes[f"stage:{stage.index}"] = Box(
             f"stage{stage.index}", kind, (table.label(stage.index), *platform, line)

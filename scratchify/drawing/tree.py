@@ -41,7 +41,7 @@ class _Tree:
 
     def stage(self, index: int, prefix: str, role: str, last: bool) -> None:
         stage = self.table.stages[index]
-        platform = f" for {stage.platform}" if stage.platform else ""
+        platform = f" for {built}" if (built := self.table.platform(index)) else ""
         again = ", see above" if index in self.seen else ""
         place = f"(line {stage.start.node.start_line})"
         text = f"{role}stage {self.table.label(index)} {place}{platform}{again}"

@@ -181,6 +181,44 @@ def test_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     } in found["edges"]
 
 
+PLATFORMS: list[tuple[str, str, list[str], list[str | None]]] = [
+    (
+        "a stage has the target platform, one with $BUILDPLATFORM that of the build",
+        "FROM --platform=$BUILDPLATFORM a:1 AS build\nFROM b:1\n",
+        ["--platform", "linux/arm64"],
+        ["linux/amd64", "linux/arm64"],
+    ),
+    (
+        "a stage on another is built for what that one is, whatever it says itself",
+        "FROM --platform=linux/s390x a:1 AS build\nFROM build\nFROM --platform=linux/arm64 build\n",
+        ["--platform", "linux/arm64"],
+        ["linux/s390x", "linux/s390x", "linux/s390x"],
+    ),
+    (
+        "scratch has the target platform, whatever FROM says",
+        "FROM --platform=linux/s390x scratch\nCOPY a /\n",
+        ["--platform", "linux/arm64/v8"],
+        ["linux/arm64/v8"],
+    ),
+    ("nothing is known where nobody says it", "FROM a:1\nFROM scratch\n", [], [None, None]),
+]
+
+
+@pytest.mark.parametrize(("text", "arguments", "right"), [pytest.param(*c[1:], id=c[0]) for c in PLATFORMS])
+def test_the_platform_of_a_stage(
+    text: str,
+    arguments: list[str],
+    right: list[str | None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "Dockerfile").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    found = document(capsys, *arguments)
+    assert [stage["platform"] for stage in found["stages"]] == right
+
+
 def test_a_target_and_build_arguments(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = document(capsys, "--target", "TEST", "--build-arg", "GO=1.23")
     assert (found["target"], [stage["needed"] for stage in found["stages"]]) == (1, [True, True, False])
