@@ -88,10 +88,17 @@ def _unknown_stage(subject: Subject) -> Iterator[Finding]:
             continue
         if any(each.name == name for each in earlier):
             continue
-        message = f"`--from={command.from_}` is no stage above this one"
+        near = _near_stage(subject, command)
+        meant = f"; did you mean {near}?" if near else ""
+        message = f"`--from={command.from_}` is no stage above this one{meant}"
         flag = command.node.flag("from")
         if flag is not None:
             yield Finding(UNKNOWN_STAGE.name, message, command.node.span_of(flag))
+
+
+def _near_stage(subject: Subject, command: Copy) -> str:
+    uses = (use for use in subject.table.uses if use.instruction.command is command)
+    return next((near for use in uses if (near := subject.table.near_stage(use))), "")
 
 
 def _copies(subject: Subject) -> Iterator[tuple[Copy, Stage]]:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from analyzer.checks.runner import find
+from analyzer.checks.selection import Selection
+from analyzer.checks.table import RULES
 from analyzer.settings import LintSettings
-from tests.analyzer.checks.linting import found
+from tests.analyzer.checks.linting import found, subject
 
 CASES = [
     ("a registry with a port", "FROM a.test:500/b", "DL3006", "DL3006:1"),
@@ -34,6 +37,24 @@ CASES = [
 )
 def test_finding(text: str, rules: str, expected: str) -> None:
     assert found(f"{text}\n", *rules.split()) == expected
+
+
+NEAR = [
+    ("a letter is missing", "FROM a:1 AS deps\nFROM b:1\nCOPY --from=dep / /x", "did you mean deps?"),
+    ("nothing is near", "FROM a:1 AS deps\nFROM b:1\nCOPY --from=nginx / /x", "is no stage above this one"),
+    ("a stage below", "FROM a:1\nCOPY --from=late / /x\nFROM c:1 AS late", "is no stage above this one"),
+    (
+        "one name is mistyped, another instruction's is not",
+        "FROM a:1 AS deps\nFROM b:1\nCOPY --from=deps /y /y\nCOPY --from=depz / /x",
+        "did you mean deps?",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "ending"), [row[1:] for row in NEAR], ids=[row[0] for row in NEAR])
+def test_a_stage_with_a_near_name_is_proposed(text: str, ending: str) -> None:
+    findings, _ = find(subject(f"{text}\n"), RULES, Selection(frozenset({"DL3022"})))
+    assert [each.message.endswith(ending) for each in findings] == [True]
 
 
 TRUST = [
