@@ -13,6 +13,9 @@ from typing import Literal, Protocol
 
 EntryKind = Literal["file", "dir", "link", "fifo", "char", "block", "socket"]
 
+# The engine or the kernel fills these at run time: what comes and goes there is not the image's.
+VOLATILE = ("/proc", "/sys", "/dev", "/tmp", "/run")
+
 # The kernel gives up after 40 links on the way (path_resolution(7)).
 MAX_LINKS = 40
 
@@ -89,6 +92,11 @@ def normalise(path: str) -> str:
         elif part and part != ".":
             parts.append(part)
     return "/" + "/".join(parts)
+
+
+def is_volatile(path: str) -> bool:
+    """One of the directories that are filled at run time, or below one."""
+    return any(path == root or path.startswith(f"{root}/") for root in VOLATILE)
 
 
 def ancestors(path: str) -> Iterator[str]:

@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+# What BuildKit writes for a stage that sets no PATH, `FROM scratch` included, and what engines give a process
+# of an image without one (moby's system.DefaultPathEnvUnix).
+DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
 # The label on what scratchify has an engine make for itself; it is no part of an image's own configuration.
 SESSION_LABEL = "scratchify.session"
 

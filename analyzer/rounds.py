@@ -19,7 +19,7 @@ from analyzer.asking import NeverReadyError, answer_of, ask
 from analyzer.engines.interface import ContainerRequest, Engine
 from analyzer.errors import ScratchifyError
 from analyzer.filesystem import Filesystem, join
-from analyzer.image import ImageConfig
+from analyzer.image import DEFAULT_PATH, ImageConfig
 from analyzer.probes import PortProbe, Probe, RunProbe, StructureProbe, ports_of
 from analyzer.process import Completed
 from analyzer.recording import Access, Answer
@@ -30,8 +30,6 @@ from analyzer.tracers.interface import Traced, Tracer
 _STOP = 10.0
 _LOG_LINES = 20
 _FAILED = -1
-# What engines set where the image has no PATH (moby's system.DefaultPathEnvUnix).
-_DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _MAIN_LOG = "main"
 # Seconds that a further exposed port is waited for, once something answered.
 _FURTHER_PORT = 5.0
@@ -323,7 +321,7 @@ def _found(subject: Subject, name: str) -> str:
     if "/" in name:
         return name
     workdir = subject.config.workdir or "/"
-    for directory in subject.config.variable("PATH", _DEFAULT_PATH).split(":"):
+    for directory in subject.config.variable("PATH", DEFAULT_PATH).split(":"):
         path = join(join(workdir, directory or "."), name)
         entry = subject.fs.lookup(path)
         if entry is not None and entry.executable:

@@ -41,7 +41,7 @@ def build_request(
 ) -> BuildRequest:
     """The author's build, with everything that the user gave for it; `again` takes what is cached."""
     build = request.build
-    options = tuple(option for option in build.options if not (again and option.startswith("--no-cache")))
+    options = _cached(build.options) if again else build.options
     return BuildRequest(
         dockerfile=dockerfile,
         context=request.context,
@@ -56,20 +56,22 @@ def build_request(
 
 
 def build_alone(
-    engine: Engine, request: Request, text: str, work: Path, on_line: Callable[[str], None], *, tag: str = ""
+    engine: Engine, request: Request, text: str, work: Path, on_line: Callable[[str], None]
 ) -> str:
     """Build a Dockerfile that takes nothing from a context."""
     empty = work / "empty"
     empty.mkdir(exist_ok=True)
     file = work / "alone.Dockerfile"
     file.write_text(text, encoding="utf-8")
-    options = tuple(option for option in request.build.options if not option.startswith("--no-cache"))
+    build = request.build
     return engine.build(
-        BuildRequest(
-            dockerfile=file, context=empty, tag=tag, platform=request.build.platform, options=options
-        ),
-        on_line,
+        BuildRequest(file, empty, platform=build.platform, options=_cached(build.options)), on_line
     )
+
+
+def _cached(options: Iterable[str]) -> tuple[str, ...]:
+    """The user's build options for a build of what was built before: its steps are not run again."""
+    return tuple(option for option in options if not option.startswith("--no-cache"))
 
 
 def find_tools(engine: Engine, request: Request, candidates: Iterable[Tools], work: Path) -> Tools | None:

@@ -56,17 +56,16 @@ def live_facts(image: Image) -> LiveFacts:
     return LiveFacts(image.fs, image.facts.layers, cache)
 
 
-class _NoContents:
-    """A recording carries facts of files, not their bytes."""
+class NoContents:
+    """What a recording or remembered evidence has of files: facts and reasons, not their bytes."""
 
     def read(self, entry: Entry, limit: int | None = None) -> bytes:  # noqa: ARG002 - the seam's name
         raise ScratchifyError(
-            f"the recording does not hold the bytes of {entry.path}",
-            hint="trace again with this version of scratchify",
+            f"the bytes of {entry.path} are not recorded", hint="trace again with this version of scratchify"
         )
 
 
 def from_recording(recording: Recording) -> Image:
     """The image as a recording has it: enough to plan, not to read files."""
     entries = {entry.path: entry for entry in recording.manifest}
-    return Image("", recording.image, Filesystem(entries, _NoContents()))
+    return Image("", recording.image, Filesystem(entries, NoContents()))

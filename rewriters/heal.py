@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from analyzer.evidence import Evidence
 from rewriters.verify import Verdict
 
 MOST_ROUNDS = 5
 
 
-def evidence_of(verdict: Verdict, number: int) -> list[Evidence]:
-    """What the verdict of round `number` proves needed: missed look-ups, and listings that lost entries."""
-    source = f"verification, round {number}"
-    missed = [
-        Evidence(path, "healed", source, "the slim image looked it up in vain") for path in verdict.surprises
-    ]
-    return missed + [
-        Evidence(path, "healed", source, "the run listed it, and entries were missing", tree=False)
-        for path in verdict.unlisted
+def evidence_of(verdict: Verdict, number: int, healed: Collection[str]) -> list[Evidence]:
+    """What the verdict of round `number` proves needed: look-ups that were missed, less the paths that were
+    healed before and are missing all the same (a --drop takes them away again)."""
+    return [
+        Evidence(path, "healed", f"verification, round {number}", "the slim image looked it up in vain")
+        for path in verdict.surprises
+        if path not in healed
     ]

@@ -20,7 +20,7 @@ from analyzer.tracers.strace import find_strace
 from rewriters.assemble import Assembly, rewritten
 from rewriters.build import build_request, find_tools, write_dockerfile
 from rewriters.capture import Image, from_recording, live_facts
-from rewriters.planning import Planner, author_evidence, keep
+from rewriters.planning import Planner, keep
 from rewriters.progress import Progress
 from rewriters.render import Tools
 from rewriters.request import Request
@@ -54,19 +54,10 @@ def rewrite(
     with workspace() as work, closing(open_engine()) as engine:
         bench = Bench(engine, find_strace(), request, work, progress)
         original = build_original(bench, source)
-        recording = watch(bench, original)
-        facts = live_facts(original)
-        planner = Planner(
-            source,
-            request.keeping,
-            original,
-            recording,
-            facts,
-            lambda: find_tools(engine, request, source.tools_candidates(), work),
-        )
+        planner = plan_from(bench, source, original, watch(bench, original), live_facts(original))
         settled = settle(bench, planner)
         if for_every_level:
-            record_facts(bench, original, recording, facts, planner.roots, planner.tools())
+            record_plan(bench, planner)
         return finish(bench, planner, settled)
 
 
@@ -115,11 +106,9 @@ def trace(
         recording = watch(bench, original)
         facts = live_facts(original)
         if source is None:
-            record_facts(bench, original, recording, facts, (), None)
+            record_facts(bench, original, recording, facts, ())
         else:
-            tools = find_tools(engine, request, source.tools_candidates(), work)
-            roots = author_evidence(original, source, facts)
-            record_facts(bench, original, recording, facts, roots, tools)
+            record_plan(bench, plan_from(bench, source, original, recording, facts))
         return recording
 
 
@@ -136,8 +125,7 @@ def verify(
         bench = Bench(engine, find_strace(), request, work, progress)
         original = take_image(bench, against) if against else build_original(bench, source)
         recording = watch(bench, original)
-        facts = live_facts(original)
-        planner = Planner(source, request.keeping, original, recording, facts, lambda: None)
+        planner = plan_from(bench, source, original, recording, live_facts(original))
         slim = build_file(bench, source.data, source.path, "Building the rewritten Dockerfile")
         return judge(bench, original, recording, planner.keep(), slim)
 
@@ -159,20 +147,25 @@ def workspace() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def build_original(bench: Bench, source: Source) -> Image:
-    """Build the author's stage, save it to disk once, index it."""
+def plan_from(
+    bench: Bench, source: Source, original: Image, recording: Recording, facts: LiveFacts
+) -> Planner:
+    """A planner for an image of the engine's, which says who can assemble when it is asked."""
+    return Planner(
+        source,
+        bench.request.keeping,
+        original,
+        recording,
+        facts,
+        lambda: find_tools(bench.engine, bench.request, source.tools_candidates(), bench.work),
+    )
+
+
+def build_original(bench: Bench, source: Source, *, again: bool = False) -> Image:
+    """Build the author's stage, save it to disk, index it; `again` takes what is cached of it."""
     file = write_dockerfile(bench.work, source.named, source.path)
-    with bench.progress.step("build", f"Building {source.name}"):
-        request = build_request(bench.request, file, target=source.naming.stage)
-        image = bench.engine.build(request, bench.progress.line)
-    return bench.save(image, "Reading the image")
-
-
-def build_author_stage(bench: Bench, text: bytes, source: Source) -> Image:
-    """The author's stage as the rewritten file's build has it: the other side of the subset."""
-    file = write_dockerfile(bench.work, text, source.path)
-    with bench.progress.step("build", f"Building {source.name} once more"):
-        request = build_request(bench.request, file, target=source.naming.stage, again=True)
+    with bench.progress.step("build", f"Building {source.name}{' once more' if again else ''}"):
+        request = build_request(bench.request, file, target=source.naming.stage, again=again)
         image = bench.engine.build(request, bench.progress.line)
     return bench.save(image, "Reading the image")
 
@@ -208,11 +201,10 @@ def finish(bench: Bench, planner: Planner, settled: Settled) -> Rewritten:
     Where the same image comes of it as was verified, that is enough; where a step or the context gives
     something else now, every invariant is held against the author's stage of this very build.
     """
-    before = measure(planner.image.fs)
     result = Rewritten(
         planner.source,
         None,
-        before,
+        settled.before,
         settled.after,
         settled.kept,
         planner.recording,
@@ -229,7 +221,7 @@ def finish(bench: Bench, planner: Planner, settled: Settled) -> Rewritten:
             f"the build gives another image than the one that was traced ({len(changed)} differences,"
             f" the first: {changed[0]}): it is verified anew"
         )
-        again = build_author_stage(bench, text, planner.source)
+        again = build_original(bench, planner.source, again=True)
         verdict = judge(bench, again, planner.recording, settled.kept, final)
         if not verdict.holds:
             raise refusal(verdict, settled.rounds, CHANGING if verdict.subset else "")
@@ -259,18 +251,19 @@ def take_image(bench: Bench, name: str) -> Image:
     return bench.save(str(document["Id"]), f"Reading {name}")
 
 
+def record_plan(bench: Bench, planner: Planner) -> None:
+    """Put into the recording all that planning from it will ask for: facts, and who can assemble."""
+    assert isinstance(planner.facts, LiveFacts)
+    record_facts(bench, planner.image, planner.recording, planner.facts, planner.roots)
+    if tools := planner.tools():
+        planner.recording.facts[ASSEMBLY] = {tools.base: "busybox" if tools.busybox else "gnu"}
+
+
 def record_facts(
-    bench: Bench,
-    original: Image,
-    recording: Recording,
-    facts: LiveFacts,
-    roots: Sequence[Evidence],
-    tools: Tools | None,
+    bench: Bench, original: Image, recording: Recording, facts: LiveFacts, roots: Sequence[Evidence]
 ) -> None:
-    """Put into the recording what planning asks for at each coverage level, and who can assemble."""
+    """Put into the recording what each coverage level asks of the image's files."""
     with bench.progress.step("facts", "Collecting facts for the recording"):
         for coverage in LEVELS:
             keep(original, recording, facts, replace(bench.request.keeping, coverage=coverage), roots)
     recording.facts.update(facts.asked)
-    if tools is not None:
-        recording.facts[ASSEMBLY] = {tools.base: "busybox" if tools.busybox else "gnu"}

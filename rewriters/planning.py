@@ -6,18 +6,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from analyzer.dockerfile.instructions import Add, Copy
+from analyzer.dockerfile.instructions import Add, Command, Copy
 from analyzer.evidence import Evidence
 from analyzer.history import Origin, origins
 from analyzer.keepset import KeepSet, Wishes, compute
 from analyzer.recording import Recording
 from analyzer.resolvers.author import Brought, author_roots
 from analyzer.resolvers.interface import Facts, View
-from analyzer.resolvers.packagedb import read_database, working_packages
+from analyzer.resolvers.packagedb import PackageDatabase, read_database, working_packages
 from rewriters.assemble import Assembly, assemble
 from rewriters.block import digest_inputs
 from rewriters.capture import Image
 from rewriters.drift import copied_manifests
+from rewriters.plan import GROUPS
 from rewriters.render import Scanners, Tools
 from rewriters.request import KeepSettings
 from rewriters.source import Source
@@ -33,13 +34,16 @@ class Planner:
     recording: Recording
     facts: Facts
     find_tools: Callable[[], Tools | None]
-    origins: tuple[Origin | None, ...] = field(init=False)
+    packages: PackageDatabase = field(init=False)
     roots: list[Evidence] = field(init=False)
+    groups: list[str] = field(init=False)  # by layer, the lowest first
     _tools: list[Tools | None] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.origins = origins(self.source.table, self.source.stage, self.image.facts.layers)
-        self.roots = author_evidence(self.image, self.source, self.facts)
+        made = origins(self.source.table, self.source.stage, self.image.facts.layers)
+        self.packages = read_database(self.image.fs, self.facts)
+        self.roots = _author_evidence(self.image, made, self.packages)
+        self.groups = _groups(made)
 
     def keep(self, healed: Sequence[Evidence] = ()) -> KeepSet:
         """The keep-set at the level that is asked for, with what healing has proved so far."""
@@ -60,8 +64,7 @@ class Planner:
         """Packages with a working file left, for the scanners' databases; rpm's is whole or not there."""
         if not self.keeping.scanners:
             return Scanners()
-        database = read_database(self.image.fs, self.facts)
-        names = working_packages(database, kept.evidence)
+        names = working_packages(self.packages, kept.evidence)
         return Scanners(tuple(names.get("dpkg", ())), tuple(names.get("apk", ())))
 
     def inputs(self, context: Path) -> str:
@@ -70,21 +73,7 @@ class Planner:
         return digest_inputs(context, copied_manifests(source.table, source.stage, context, source.path))
 
     def group_of(self, layer: int) -> str:
-        """The base first; packages before anything was copied; then what was installed; the app last."""
-        origin = self.origins[layer] if layer < len(self.origins) else None
-        if origin is None:
-            return "os"
-        if _copies_from_context(origin):
-            return "app"
-        copied = [
-            index
-            for index, each in enumerate(self.origins)
-            if each and isinstance(each.instruction.command, Copy | Add)
-        ]
-        if not isinstance(origin.instruction.command, Copy) and (not copied or layer < copied[0]):
-            return "packages"
-        from_context = [index for index in copied if _copies_from_context(self.origins[index])]
-        return "app" if from_context and layer > from_context[-1] else "deps"
+        return self.groups[layer] if layer < len(self.groups) else GROUPS[0]
 
     def tools(self) -> Tools | None:
         if not self._tools:
@@ -108,18 +97,36 @@ def keep(
     return compute(view, roots, coverage=keeping.coverage, wishes=wishes)
 
 
-def _copies_from_context(origin: Origin | None) -> bool:
-    command = origin.instruction.command if origin else None
+def _groups(made: Sequence[Origin | None]) -> list[str]:
+    """The group of each layer: the base first; packages before anything was copied; then what was installed;
+    the app last."""
+    commands = [origin.instruction.command if origin else None for origin in made]
+    copied = [index for index, command in enumerate(commands) if isinstance(command, Copy | Add)]
+    from_context = [index for index in copied if _copies_from_context(commands[index])]
+    groups = []
+    for layer, command in enumerate(commands):
+        if command is None:
+            groups.append("os")
+        elif layer in from_context:
+            groups.append("app")
+        elif not isinstance(command, Copy) and (not copied or layer < copied[0]):
+            groups.append("packages")
+        else:
+            groups.append("app" if from_context and layer > from_context[-1] else "deps")
+    return groups
+
+
+def _copies_from_context(command: Command | None) -> bool:
     return isinstance(command, Add) or (isinstance(command, Copy) and command.from_ is None)
 
 
-def author_evidence(image: Image, source: Source, facts: Facts) -> list[Evidence]:
+def _author_evidence(
+    image: Image, made: Sequence[Origin | None], packages: PackageDatabase
+) -> list[Evidence]:
     """What the author's own instructions put into the image."""
-    made = origins(source.table, source.stage, image.facts.layers)
     brought = {
         layer: Brought(f"author: line {each.line}", each.instruction.node.keyword)
         for layer, each in enumerate(made)
         if each is not None
     }
-    owned = read_database(image.fs, facts).owners
-    return author_roots(image.fs, brought, workdir=image.facts.config.workdir, owned=owned)
+    return author_roots(image.fs, brought, workdir=image.facts.config.workdir, owned=packages.owners)

@@ -15,6 +15,7 @@ from analyzer.filesystem import Entry, Filesystem
 from analyzer.keepset import KeepSet
 from rewriters import block
 from rewriters.cache import cache_folder
+from rewriters.capture import NoContents
 
 SCHEMA = 1
 # So many blocks are remembered; the oldest go first.
@@ -70,13 +71,6 @@ def recall(dockerfile: Path, data: bytes) -> KeepSet:
     return _keepset(document)
 
 
-class _NoContents:
-    """Reasons are remembered, bytes are not."""
-
-    def read(self, entry: Entry, limit: int | None = None) -> bytes:  # noqa: ARG002 - the seam's name
-        raise ScratchifyError(f"the bytes of {entry.path} are not remembered")
-
-
 def _keepset(document: dict[str, Any]) -> KeepSet:
     entries = {
         path: Entry(path, kind, size=size, target=target, hardlink=hardlink)
@@ -87,7 +81,7 @@ def _keepset(document: dict[str, Any]) -> KeepSet:
         each = Evidence(**item)
         evidence[each.path] = (*evidence.get(each.path, ()), each)
     return KeepSet(
-        Filesystem(entries, _NoContents()),
+        Filesystem(entries, NoContents()),
         document["coverage"],
         evidence,
         tuple(Unresolved(**item) for item in document["unresolved"]),

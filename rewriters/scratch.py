@@ -10,10 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from analyzer.errors import ScratchifyError
-from analyzer.image import Healthcheck, ImageConfig
-
-# BuildKit gives a stage that sets no PATH this one, `FROM scratch` included.
-DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+from analyzer.image import DEFAULT_PATH, Healthcheck, ImageConfig
 
 _PLAIN = re.compile(r"[A-Za-z0-9_@%+=:,./-]+")
 _UNITS = ((3_600_000_000_000, "h"), (60_000_000_000, "m"), (1_000_000_000, "s"), (1_000_000, "ms"), (1, "ns"))

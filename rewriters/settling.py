@@ -9,7 +9,6 @@ from pathlib import Path
 from analyzer.engines.interface import Engine
 from analyzer.errors import NegativeAnswerError
 from analyzer.evidence import Evidence
-from analyzer.filesystem import Entry
 from analyzer.keepset import KeepSet
 from analyzer.observe import Observation, RunSettings, Subject, observe
 from analyzer.recording import Outcome, Recording
@@ -42,6 +41,7 @@ class Settled:
 
     kept: KeepSet
     assembly: Assembly
+    before: Sizes
     after: Sizes
     slim: Image | None = None
     healed: tuple[Evidence, ...] = ()
@@ -93,19 +93,20 @@ def settle(bench: Bench, planner: Planner) -> Settled:
     name = bench.engine.temporary_name("original")
     bench.engine.tag(original.id, name)
     healed: list[Evidence] = []
+    before = measure(original.fs)
     for number in range(heal.MOST_ROUNDS + 1):
         with bench.progress.step("plan", "Closing over the evidence"):
             kept = planner.keep(healed)
             assembly = planner.assemble(kept)
         after = measure(original.fs.entries[path] for path in kept.evidence)
-        if saves_nothing(measure(original.fs), after):
-            return Settled(kept, assembly, after)
+        if saves_nothing(before, after):
+            return Settled(kept, assembly, before, after)
         slim = build_slim(bench, for_verification(original.fs, assembly, name))
         verdict = judge(bench, original, planner.recording, kept, slim)
         if verdict.holds:
-            return Settled(kept, assembly, measure(slim.fs), slim, tuple(healed), number)
+            return Settled(kept, assembly, before, measure(slim.fs), slim, tuple(healed), number)
         slim.close()
-        proven = [each for each in heal.evidence_of(verdict, number + 1) if each not in healed]
+        proven = heal.evidence_of(verdict, number + 1, {each.path for each in healed})
         if not proven or number == heal.MOST_ROUNDS:
             raise refusal(verdict, number)
         bench.progress.say(f"Round {number + 1}: {len(proven)} paths were missed; the next round keeps them")
@@ -120,13 +121,14 @@ def saves_nothing(before: Sizes, after: Sizes) -> bool:
 
 def compare_images(first: Image, second: Image) -> list[str]:
     """How two images differ, in words: every path, its metadata and bytes, and the configuration."""
-
-    def same(one: Entry, other: Entry) -> bool:
-        return first.digest(one) == second.digest(other)
-
     gone = [f"{path}: no longer there" for path in sorted(first.fs.entries.keys() - second.fs.entries.keys())]
-    trees = compare_trees(first.fs, second.fs, same)
-    return gone + trees + compare_config(first.facts.config, second.facts.config)
+    config = compare_config(first.facts.config, second.facts.config)
+    return gone + differences_in_tree(first, second) + config
+
+
+def differences_in_tree(original: Image, part: Image) -> list[str]:
+    """What of an image is not exactly the original's, bytes compared by their digests."""
+    return compare_trees(original.fs, part.fs, lambda one, other: original.digest(one) == part.digest(other))
 
 
 def build_slim(bench: Bench, text: str) -> Image:
@@ -139,7 +141,7 @@ def judge(bench: Bench, original: Image, recording: Recording, kept: KeepSet, sl
     """Hold every invariant against a slim image."""
     before = LookUps.of(recording.accesses)
     with bench.progress.step("compare", "Comparing the two images"):
-        subset = compare_trees(original.fs, slim.fs, lambda a, b: original.digest(a) == slim.digest(b))
+        subset = differences_in_tree(original, slim)
         config = compare_config(original.facts.config, slim.facts.config)
         unlisted = lost_listings(original.fs, kept.evidence, before, kept.answers)
     with bench.progress.step("verify", "Running the slim image under the same probes"):

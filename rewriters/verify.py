@@ -9,14 +9,11 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 
 from analyzer.evidence import Answers
-from analyzer.filesystem import Entry, Filesystem, hardlink_groups, join
-from analyzer.image import ImageConfig
+from analyzer.filesystem import Entry, Filesystem, hardlink_groups, is_volatile, join
+from analyzer.image import DEFAULT_PATH, ImageConfig
 from analyzer.observe import Difference
 from analyzer.recording import Access
-from rewriters.scratch import DEFAULT_PATH
 
-# Where entries come and go as programs run; what is missed there is no surprise.
-VOLATILE = ("/proc", "/sys", "/dev", "/tmp", "/run")
 # Package databases computed in the assembly for scanners: the only paths that may be new.
 SCANNER_METADATA = ("/var/lib/dpkg/status.d", "/lib/apk/db/installed")
 
@@ -189,10 +186,6 @@ def lost_listings(
         ):
             lost.append(directory.path)
     return sorted(set(lost))
-
-
-def is_volatile(path: str) -> bool:
-    return any(path == root or path.startswith(f"{root}/") for root in VOLATILE)
 
 
 @dataclass(slots=True)

@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from analyzer.filesystem import Filesystem
-from analyzer.image import ImageConfig
-
-# What engines give a process of an image that sets no PATH.
-_DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+from analyzer.image import DEFAULT_PATH, ImageConfig
 
 # Programs that install: a branch of a script that calls one is no reason to ship it. One that ran is traced.
 _INSTALLERS = (
@@ -26,7 +23,7 @@ PACKAGE_MANAGERS = frozenset((*_INSTALLERS.split(), *_INIT_SYSTEM.split()))
 
 def search_path(config: ImageConfig) -> list[str]:
     """Directories of the image's PATH, in order."""
-    return [folder for folder in config.variable("PATH", _DEFAULT_PATH).split(":") if folder.startswith("/")]
+    return [folder for folder in config.variable("PATH", DEFAULT_PATH).split(":") if folder.startswith("/")]
 
 
 def find_command(fs: Filesystem, name: str, path: Sequence[str], directory: str = "/") -> str | None:

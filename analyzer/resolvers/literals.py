@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from analyzer.evidence import Evidence
-from analyzer.filesystem import Entry, join, name_of, parent_of
+from analyzer.filesystem import Entry, is_volatile, join, name_of, parent_of
 from analyzer.resolvers.commands import PACKAGE_MANAGERS, find_command, search_path
 from analyzer.resolvers.elf import may_be_elf
 from analyzer.resolvers.elfreader import ELF, constants
@@ -25,8 +25,6 @@ _TEXT_LIMIT = 1 << 20
 
 _PATH = re.compile(rb"(?:/[\w.+@:,~%=-]+){2,}/?")
 _IN_TEXT = re.compile(rb"(?<![\w./$}~%:*-])(?:/[\w.+@-]+){2,}")
-
-_VOLATILE = re.compile(r"/(proc|sys|dev|tmp|run)(/|$)")
 
 _NEVER = PACKAGE_MANAGERS | frozenset(
     "sh bash dash ash ksh mksh zsh fish csh tcsh rbash sash gdb vi vim nano emacs editor"
@@ -147,10 +145,10 @@ class Literals:
                 yield Evidence(found, "literal", source, f"{source} may start {name}")
 
     def _spelled(self, view: View, source: str, literal: str, *, named_by_author: bool) -> Iterator[Evidence]:
-        if _VOLATILE.match(literal) or NOT_RUN.search(literal) or OTHERS.match(literal):
+        if is_volatile(literal) or NOT_RUN.search(literal) or OTHERS.match(literal):
             return
         found = view.fs.resolve(literal)
-        if found.missing or found.path == source or _VOLATILE.match(found.path):
+        if found.missing or found.path == source or is_volatile(found.path):
             return
         target = view.fs.entries[found.path]
         if target.kind == "dir":

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from analyzer.evidence import Evidence
-from analyzer.filesystem import Filesystem, parent_of
+from analyzer.filesystem import Filesystem, is_volatile, parent_of
 from analyzer.recording import Access
 from analyzer.resolvers.interface import View
 
@@ -19,9 +19,6 @@ RUN = "run"
 
 # Nothing was there, or something on the way was no directory: what a smaller image may answer as well.
 _ABSENT = frozenset({"ENOENT", "ENOTDIR"})
-
-# The engine or the kernel fills these at run time: what a listing shows there is not the image's.
-_NOT_THE_IMAGES = ("/proc", "/sys", "/dev", "/tmp", "/run")
 
 _RAN = "ran"
 
@@ -100,9 +97,9 @@ def _listed(view: View) -> Iterable[str]:
     for access in view.accesses:
         if access.operation == "list" and not access.error:
             found = view.fs.resolve(access.path)
-            if not found.missing and view.fs.entries[found.path].kind == "dir" and not _foreign(found.path):
+            if (
+                not found.missing
+                and view.fs.entries[found.path].kind == "dir"
+                and not is_volatile(found.path)
+            ):
                 yield found.path
-
-
-def _foreign(directory: str) -> bool:
-    return any(directory == base or directory.startswith(f"{base}/") for base in _NOT_THE_IMAGES)

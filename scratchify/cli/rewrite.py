@@ -118,8 +118,8 @@ def command(
         if save_recording is not None:
             recordings.write(result.recording, save_recording)
         writes = not diff or in_place or output is not None
-        if result.text is not None and writes:
-            deliver(result.text, target_file)
+        if result.text is not None and writes and target_file is not None:
+            write_whole(target_file, result.text)
     if result.text is not None:
         remember(result.text, result.kept)
     show(result, request, console, format, target_file, writes)
@@ -147,11 +147,6 @@ def output_of(dockerfile: Path, output: Path | None, in_place: bool) -> Path | N
     if not target.parent.is_dir():
         raise ScratchifyError(f"there is no folder {target.parent} to write {target.name} into")
     return target
-
-
-def deliver(text: bytes, target: Path | None) -> None:
-    if target is not None:
-        write_whole(target, text)
 
 
 def show(

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from analyzer.dockerfile.words import expand
 from analyzer.errors import ScratchifyError
-from analyzer.image import Healthcheck, ImageConfig
-from rewriters.scratch import DEFAULT_PATH, instructions, word
+from analyzer.image import DEFAULT_PATH, Healthcheck, ImageConfig
+from rewriters.scratch import instructions, word
 
 CASES = [
     ("nothing set", ImageConfig(), []),

@@ -9,9 +9,8 @@ import pytest
 
 from analyzer.evidence import Answers
 from analyzer.filesystem import Entry, Filesystem
-from analyzer.image import Healthcheck, ImageConfig
+from analyzer.image import DEFAULT_PATH, Healthcheck, ImageConfig
 from analyzer.recording import Access
-from rewriters.scratch import DEFAULT_PATH
 from rewriters.verify import (
     LookUps,
     compare_config,
