@@ -7,16 +7,13 @@ security update or another architecture rebuilds without a new trace. Parents of
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 from analyzer.evidence import Evidence, EvidenceKind
 from analyzer.filesystem import Entry, Filesystem, hardlink_groups, join, name_of, parent_of
-
-Verb = Literal["keep", "tree", "drop", "maybe"]
+from rewriters.words import AWAY, LOADERS, Verb, Word, expand_word, matches, versionless, with_bytecode
 
 # Lowest layer first: what changes most often is copied last.
 GROUPS = ("os", "packages", "deps", "app")
@@ -40,20 +37,9 @@ PREFERENCE: tuple[EvidenceKind, ...] = (
 FEWEST_SAVED = 8
 LARGEST_SHARE_DROPPED = 0.75
 
-# Where machines differ: amd64 looks for its loader in lib64, others have it beside the libraries.
 LOADER_DIRECTORIES = ("/lib64", "/usr/lib64")
-LOADERS = "ld-linux*.so.*"
 
 SPECIAL = ("fifo", "char", "block", "socket")
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Word:
-    """One word of the list: with `pattern`, its last component is one, in `*` and `?`."""
-
-    path: str
-    verb: Verb
-    pattern: bool = False
 
 
 Placed = tuple[Word, str, str]  # the word, its group, the path whose evidence explains it
@@ -103,8 +89,10 @@ def fold(
     words += _other_machines(fs, words)
     groups = []
     for name in GROUPS:
-        mine = [(word, owner) for word, group, owner in words if group == name and word.verb != "drop"]
-        drops = sorted(word for word, group, _ in words if group == name and word.verb == "drop")
+        owners = {word: owner for word, group, owner in words if group == name}
+        listed = with_bytecode(fs, owners)
+        drops = sorted(word for word in listed if word.verb in AWAY)
+        mine = [(word, owners.get(word, word.path)) for word in listed if word.verb not in AWAY]
         if mine:
             groups.append(Group(name, _sections(kept, mine), tuple(drops)))
     return KeepList(tuple(groups), left_out)
@@ -119,7 +107,7 @@ def _other_machines(fs: Filesystem, words: Sequence[Placed]) -> list[Placed]:
         Word("/lib64", "maybe"),
         *(Word(f"/usr/{name}/{LOADERS}", "maybe", True) for name in ("lib", "lib64")),
     ]
-    return [(word, loader[1], loader[2]) for word in places if not _expand_word(fs, word)]
+    return [(word, loader[1], loader[2]) for word in places if not expand_word(fs, word)]
 
 
 def _groups_of_paths(
@@ -234,13 +222,20 @@ class _Folder:
         if count.lost_bytes > LARGEST_SHARE_DROPPED * (count.kept_bytes + count.lost_bytes):
             return None
         away = sorted({self._away(gone) for gone in self._missing(path)})
-        if len(away) + FEWEST_SAVED > len(inner) or len(away) * 3 > len(inner) * 2:
+        shorter = len(with_bytecode(self.fs, away))
+        longer = len(with_bytecode(self.fs, [word for word, _, _ in inner]))
+        if shorter + FEWEST_SAVED > longer or shorter * 3 > longer * 2:
             return None
         return [(word, group, word.path) for word in away]
 
     def _away(self, path: str) -> Word:
-        """The word for a path to take away: a pattern for a versioned name, where nothing kept matches it."""
-        directory, pattern = parent_of(path), versionless(name_of(path))
+        """The word for a path to take away: `*` in a directory that stays empty, a pattern for a versioned
+        name, where nothing kept matches it."""
+        directory = parent_of(path)
+        names = self.fs.names(directory)
+        if len(names) > 1 and not self.counts[directory].kept and not any(name[0] == "." for name in names):
+            return Word(join(directory, "*"), "drop", pattern=True)
+        pattern = versionless(name_of(path))
         if pattern is not None and not any(
             matches(pattern, name_of(other)) for other in self.fs.children(directory) if other in self.kept
         ):
@@ -293,29 +288,6 @@ class _Folder:
         return placed
 
 
-def versionless(name: str) -> str | None:
-    """A pattern for a name that carries a version, or None. Never begins with `*`; the ABI part stays."""
-    if "*" in name or "?" in name:
-        return None
-    if re.fullmatch(r"ld-linux[\w-]*\.so\.\d", name):
-        return LOADERS
-    if found := re.fullmatch(r"(.+\.so\.\d+)((?:\.[\w.]+)?)", name):
-        return f"{found[1]}*" if found[2] else None
-    if found := re.fullmatch(r"([A-Za-z0-9_.]+)-\d[\w.+!]*((?:-py\d\.\d+)?\.(?:dist-info|egg-info))", name):
-        return f"{found[1]}-*{found[2]}"
-    if found := re.fullmatch(r"([A-Za-z][\w-]*)-(\d+)(?:\.\d+)+((?:\.gemspec|\.jar)?)", name):
-        return f"{found[1]}-{found[2]}.*{found[3]}"
-    return None
-
-
-def matches(pattern: str, name: str) -> bool:
-    """As the shell matches a word in which only `*` and `?` are special: a leading dot needs a dot."""
-    if name.startswith(".") and not pattern.startswith("."):
-        return False
-    regex = "".join({"*": ".*", "?": "."}.get(char) or re.escape(char) for char in pattern)
-    return re.fullmatch(regex, name, re.DOTALL) is not None
-
-
 def section_kind(kept: Mapping[str, Sequence[Evidence]], path: str) -> EvidenceKind:
     """The kind that explains a kept path best."""
     return next(iter(_explanation(kept, path)), Evidence(path, "traced", "run", "")).kind
@@ -331,7 +303,8 @@ def _explanation(kept: Mapping[str, Sequence[Evidence]], path: str) -> list[Evid
             if found := [item for item in reasons if item.kind == kind]:
                 return found
         path = min(item.source for item in reasons)
-    return []
+    # A root says its kind, as in "package: libc6".
+    return [Evidence(path, kind, path, "") for kind in PREFERENCE if path.startswith(f"{kind}: ")]
 
 
 TITLES: dict[EvidenceKind, str] = {
@@ -370,9 +343,12 @@ def _reason(
     for _, owner in words:
         sources.update({item.source for item in _explanation(kept, owner)})
     leading = sorted(sources, key=lambda source: (-sources[source], source))[:3]
-    shown = ", ".join(name_of(source) if source.startswith("/") else source for source in leading)
-    more = ", …" if len(sources) > len(leading) else ""
-    return f"{TITLES[kind]} ({kind}: {shown}{more})"
+    shown = [
+        name_of(source) if source.startswith("/") else source.removeprefix(f"{kind}: ") for source in leading
+    ]
+    if len(sources) > len(leading):
+        shown.append("…")
+    return f"{TITLES[kind]} ({kind}: {', '.join(shown)})" if shown else TITLES[kind]
 
 
 def expand(fs: Filesystem, keep_list: KeepList) -> set[str]:
@@ -381,12 +357,12 @@ def expand(fs: Filesystem, keep_list: KeepList) -> set[str]:
     for group in keep_list.groups:
         mine: set[str] = set()
         for word in group.words:
-            for path in _expand_word(fs, word):
+            for path in expand_word(fs, word):
                 mine.add(path)
                 if word.verb == "tree":
                     mine.update(entry.path for entry in fs.below(path) if entry.kind not in SPECIAL)
         for word in group.drops:
-            gone = set(_expand_word(fs, word))
+            gone = set(expand_word(fs, word))
             gone |= {entry.path for path in gone for entry in fs.below(path)}
             mine -= gone
         taken |= mine
@@ -395,11 +371,3 @@ def expand(fs: Filesystem, keep_list: KeepList) -> set[str]:
             path = parent_of(path)
             taken.add(path)
     return taken
-
-
-def _expand_word(fs: Filesystem, word: Word) -> list[str]:
-    if not word.pattern:
-        return [word.path] if word.path in fs else []
-    directory = parent_of(word.path)
-    pattern = name_of(word.path)
-    return [path for path in fs.children(directory) if matches(pattern, name_of(path))]

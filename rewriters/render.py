@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from itertools import groupby
@@ -13,7 +13,8 @@ from itertools import groupby
 from jinja2 import BaseLoader, Environment, StrictUndefined
 
 from analyzer.filesystem import Entry, Filesystem
-from rewriters.plan import KeepList, Section, Word, expand
+from rewriters.plan import KeepList, Section, expand
+from rewriters.words import Word
 
 # The kernel gives one argument of a command 128 KB; the text of a RUN is one argument.
 LARGEST_RUN = 90_000
@@ -54,11 +55,14 @@ class Scanners:
     apks: tuple[str, ...] = ()
 
 
+_Spoken = tuple[str, tuple[str, ...]]  # a verb, and words as the shell reads them
+
+
 @dataclass(frozen=True, slots=True)
 class _Lines:
     kind: str
     reason: str
-    lines: tuple[tuple[str, tuple[str, ...]], ...]  # verb, words as the shell reads them
+    lines: tuple[_Spoken, ...]
 
     @property
     def size(self) -> int:
@@ -78,15 +82,17 @@ class _Part:
     triplet: str = ""
     pieces: list[_Piece] = field(default_factory=list)
     packs: list[str] = field(default_factory=list)
-    drops: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
+    drops: list[tuple[str, list[_Spoken]]] = field(default_factory=list)
     debs: tuple[str, ...] = ()
     apks: tuple[str, ...] = ()
     metadata_group: str = ""
+    licences: bool = False  # those of the packages are said by their names
     size: int = 0
 
     @property
     def verbs(self) -> set[str]:
-        return {verb for piece in self.pieces for section in piece.sections for verb, _ in section.lines}
+        kept = {verb for piece in self.pieces for section in piece.sections for verb, _ in section.lines}
+        return kept | {verb for _, lines in self.drops for verb, _ in lines}
 
 
 def render(
@@ -102,7 +108,8 @@ def render(
     parts: list[_Part] = []
     if copies is None:
         assert tools is not None
-        parts = _parts(keep_list, triplet_directory(fs), scanners)
+        licences = _licences(fs, keep_list, scanners.debs)
+        parts = _parts(_without(keep_list, licences), triplet_directory(fs), scanners, bool(licences))
         copies = [f"{naming.tools} /out/{group.name}/ /" for group in keep_list.groups]
         if tools.busybox:
             copies += [
@@ -164,7 +171,38 @@ def _continued(text: str, escape: str) -> str:
     )
 
 
-def _parts(keep_list: KeepList, triplet: tuple[str, str] | None, scanners: Scanners) -> list[_Part]:
+def _licences(fs: Filesystem, keep_list: KeepList, debs: Sequence[str]) -> frozenset[Word]:
+    """The words that the names of the packages say as well: each one's copyright file, or the link that its
+    documentation is. None at all where a package's is not kept."""
+    words = {word for group in keep_list.groups for word in group.words}
+    said = set()
+    for name in debs:
+        documentation = fs.get(f"/usr/share/doc/{name}")
+        if documentation is None:
+            continue
+        link = documentation.kind == "link"
+        word = Word(documentation.path if link else f"{documentation.path}/copyright", "keep")
+        if word in words:
+            said.add(word)
+        elif word.path in fs:
+            return frozenset()
+    return frozenset(said)
+
+
+def _without(keep_list: KeepList, words: frozenset[Word]) -> KeepList:
+    groups = []
+    for group in keep_list.groups:
+        rest = (
+            replace(section, words=tuple(word for word in section.words if word not in words))
+            for section in group.sections
+        )
+        groups.append(replace(group, sections=tuple(section for section in rest if section.words)))
+    return replace(keep_list, groups=tuple(groups))
+
+
+def _parts(
+    keep_list: KeepList, triplet: tuple[str, str] | None, scanners: Scanners, licences: bool
+) -> list[_Part]:
     """Spread the list over as few RUNs as its size allows; a group is packed by the RUN that ends it."""
     parts = [_Part(triplet=triplet[0] if triplet else "")]
     for group in keep_list.groups:
@@ -180,22 +218,29 @@ def _parts(keep_list: KeepList, triplet: tuple[str, str] | None, scanners: Scann
                 part.size += lines.size
         parts[-1].packs.append(group.name)
         if group.drops:
-            words = tuple(shell_word(word, None) for word in group.drops)
-            parts[-1].drops.append((group.name, words))
+            parts[-1].drops.append((group.name, _spoken(group.drops, triplet[1] if triplet else None)))
     parts[-1].debs = tuple(quote(name) for name in scanners.debs)
     parts[-1].apks = tuple(quote(name) for name in scanners.apks)
+    parts[-1].licences = licences
     parts[-1].metadata_group = keep_list.groups[0].name if keep_list.groups else ""
     return parts
 
 
+def _spoken(words: Sequence[Word], triplet: str | None) -> list[_Spoken]:
+    ordered = sorted(words, key=lambda word: (word.verb, word.path))
+    return [
+        (verb, tuple(shell_word(word, triplet) for word in group))
+        for verb, group in groupby(ordered, key=lambda word: word.verb)
+    ]
+
+
 def _section_lines(section: Section, triplet: tuple[str, str] | None) -> list[_Lines]:
     """The section's words by verb; a section too large for one RUN in several."""
-    words = sorted(section.words, key=lambda word: (word.verb, word.path))
     chunks: list[_Lines] = []
-    for verb, group in groupby(words, key=lambda word: word.verb):
+    for verb, words in _spoken(section.words, triplet[1] if triplet else None):
         pending: list[str] = []
         size = 0
-        for text in (shell_word(word, triplet[1] if triplet else None) for word in group):
+        for text in words:
             if size + len(text) > LARGEST_RUN // 2:
                 chunks.append(_Lines(section.kind, section.reason, ((verb, tuple(pending)),)))
                 pending, size = [], 0

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.evidence import Evidence
 from analyzer.filesystem import Filesystem, ancestors
-from rewriters.plan import GROUPS, KeepList, expand, fold, matches, versionless
+from rewriters.plan import GROUPS, KeepList, expand, fold
 from tests.imagefs import Dir, File, Link, Special, image_tree
 
 
@@ -117,28 +119,75 @@ def test_a_directory_kept_but_for_little_is_said_so() -> None:
     assert said(fold(fs, kept, by_layer)) == {"os": ["tree /opt/lib/pkg", "drop /opt/lib/pkg/tests"]}
 
 
+def module(path: str, *, cached: bool = True) -> dict[str, File]:
+    folder, name = path.rsplit("/", 1)
+    return {path: File(b"x")} | (
+        {f"{folder}/__pycache__/{name[:-3]}.cpython-311.pyc": File(b"x")} if cached else {}
+    )
+
+
+LIBRARY = image_tree(
+    {path: file for number in range(20) for path, file in module(f"/opt/lib/std/m{number}.py").items()}
+    | module("/opt/lib/std/email/__init__.py", cached=False)
+    | {f"/opt/lib/std/config/{name}": File(b"x") for name in ("Makefile", "Setup", "config.c")}
+)
+SEVERAL_MODULES = [
+    (
+        "a module and its bytecode are taken away by one word",
+        lambda path: "/m1." not in path,
+        ["tree /opt/lib/std", "drop_module /opt/lib/std/m1.py"],
+    ),
+    (
+        "bytecode of which the module stays is named by itself",
+        lambda path: not path.endswith("m1.cpython-311.pyc"),
+        ["tree /opt/lib/std", "drop /opt/lib/std/__pycache__/m1.cpython-311.pyc"],
+    ),
+    (
+        "a directory that stays empty",
+        lambda path: "/config/" not in path,
+        ["tree /opt/lib/std", "drop /opt/lib/std/config/*"],
+    ),
+    (
+        "few modules are kept one by one, each with its bytecode",
+        lambda path: (
+            "/m1." in path or path in ("/opt", "/opt/lib", "/opt/lib/std", "/opt/lib/std/__pycache__")
+        ),
+        ["module /opt/lib/std/m1.py"],
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("stays", "words"), [case[1:] for case in SEVERAL_MODULES], ids=[case[0] for case in SEVERAL_MODULES]
+)
+def test_modules_with_their_bytecode(stays: Callable[[str], bool], words: list[str]) -> None:
+    kept = keep(LIBRARY, *(path for path in LIBRARY.entries if stays(path)))
+    folded = fold(LIBRARY, kept, by_layer)
+    assert said(folded) == {"os": words}
+    assert expand(LIBRARY, folded) == set(kept)
+
+
+@pytest.mark.parametrize(
+    ("source", "section"),
+    [
+        ("package: libgcc-s1", "files of the packages that are kept (package: libgcc-s1)"),
+        ("system: tmp", "what programs expect of a system (system: tmp)"),
+        ("entrypoint", "what the run touched"),
+    ],
+)
+def test_a_link_stands_with_what_it_leads_to(source: str, section: str) -> None:
+    kept = keep(TREE, "/usr/bin/a", kind="link")
+    kept = {path: [Evidence(path, "link", source, "on the way")] for path in kept}
+    assert [each.reason for group in fold(TREE, kept, by_layer).groups for each in group.sections] == [
+        section
+    ]
+
+
 def test_a_hard_link_group_is_never_split_over_groups() -> None:
     fs = image_tree(
         {"/a/one": File(b"x", layer=0, hardlink="/a/one"), "/b/two": File(b"x", layer=2, hardlink="/a/one")}
     )
     assert list(said(fold(fs, keep(fs, "/a/one", "/b/two"), by_layer))) == ["deps"]
-
-
-@pytest.mark.parametrize(
-    ("name", "pattern"),
-    [
-        ("libssl.so.3", None),
-        ("libz.so.1.2.13", "libz.so.1*"),
-        ("flask-3.1.2.dist-info", "flask-*.dist-info"),
-        ("rack-2.2.7", "rack-2.*"),
-        ("rack-2.2.7.gemspec", "rack-2.*.gemspec"),
-        ("python3.11", None),
-        ("odd*name.so.1.2", None),
-    ],
-)
-def test_versioned_names(name: str, pattern: str | None) -> None:
-    assert versionless(name) == pattern
-    assert pattern is None or matches(pattern, name)
 
 
 names = st.sampled_from(
@@ -153,6 +202,10 @@ names = st.sampled_from(
         ".x",
         "s*",
         "[k]",
+        "m.py",
+        "__pycache__",
+        "m.cpython-311.pyc",
+        "m.cpython-311.opt-1.pyc",
     ]
 )
 paths = st.lists(names, min_size=1, max_size=5).map(lambda parts: "/" + "/".join(parts))

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -12,8 +15,9 @@ from hypothesis import strategies as st
 from analyzer.dockerfile.instructions import Copy, From, Run, read
 from analyzer.evidence import Evidence
 from analyzer.filesystem import Filesystem, ancestors
-from rewriters.plan import Word, fold
+from rewriters.plan import expand, fold
 from rewriters.render import LARGEST_RUN, Naming, Scanners, Tools, plain_copies, quote, render, shell_word
+from rewriters.words import Word
 from tests.imagefs import Dir, File, Link, image_tree
 
 NAMES = Naming("app", "scratchify-files")
@@ -121,6 +125,79 @@ def test_scanners_entries_come_by_package_name() -> None:
     text = block(TREE, "/usr/bin/a", scanners=Scanners(debs=("base-files", "libc6"), apks=("musl",)))
     assert "debs base-files libc6;" in text
     assert "apks musl;" in text
+
+
+DOCUMENTED = image_tree(
+    {
+        "/usr/bin/a": File(b"a", 0o755),
+        "/usr/share/doc/one/copyright": File(b"1"),
+        "/usr/share/doc/one/changelog": File(b"1"),
+        "/usr/share/doc/two": Link("one"),
+        "/usr/share/doc/three/README": File(b"3"),
+    }
+)
+LICENCES = ("/usr/bin/a", "/usr/share/doc/one/copyright", "/usr/share/doc/two")
+
+
+@pytest.mark.parametrize(
+    ("paths", "listed"),
+    [
+        pytest.param(LICENCES, [], id="the names of the packages say their licences"),
+        pytest.param(LICENCES[:2], ["usr/share/doc/one/copyright"], id="one that was dropped: each by name"),
+    ],
+)
+def test_licences_of_packages(paths: tuple[str, ...], listed: list[str]) -> None:
+    text = block(DOCUMENTED, *paths, scanners=Scanners(debs=("no-such", "one", "three", "two")))
+    assert ("copyright" in text.split("debs() {")[0]) == bool(listed)
+    assert all(word in text for word in listed)
+    assert ('keep "usr/share/doc/$n"' in text) != bool(listed)
+
+
+LIBRARY = image_tree(
+    {f"/opt/std/m{number}.py": File(b"x") for number in range(30)}
+    | {f"/opt/std/__pycache__/m{number}.cpython-311.pyc": File(b"x") for number in range(30)}
+    | {"/opt/std/empty/a": File(), "/opt/std/empty/b": File()}
+    | {"/usr/lib/libz.so.1": Link("libz.so.1.2"), "/usr/lib/libz.so.1.2": File(b"z")}
+    | {"/srv/m.py": File(b"m"), "/srv/n.py": File(b"n"), "/srv/__pycache__/m.cpython-311.pyc": File(b"c")}
+    | {"/usr/share/doc/one/copyright": File(b"1"), "/usr/share/doc/two": Link("one"), "/srv/odd *[x]": File()}
+    | {"/var/lib/dpkg/status": File(b"Package: one\nVersion: 1\n\nPackage: two\nVersion: 2\n\n")}
+)
+ASSEMBLED = [
+    ("a module with its bytecode", lambda path: path.startswith("/srv/") and "/n.py" not in path),
+    ("versioned names", lambda path: path.startswith("/usr/lib")),
+    ("all but two modules", lambda path: path.startswith("/opt/") and "/m7." not in path),
+    ("a directory left empty", lambda path: path.startswith("/opt/") and "/empty/" not in path),
+    ("licences by package", lambda path: "/doc/" in path),
+    ("everything", lambda path: True),
+]
+
+
+@pytest.mark.parametrize("stays", [case[1] for case in ASSEMBLED], ids=[case[0] for case in ASSEMBLED])
+def test_a_shell_takes_in_what_the_list_says(stays: Callable[[str], bool], tmp_path: Path) -> None:
+    """The assembly's own shell text, run on the tree: the same paths that the plan expands to."""
+    write_tree(LIBRARY, tmp_path / "src")
+    keep_list = fold(LIBRARY, kept(LIBRARY, *filter(stays, LIBRARY.entries)), lambda _: "os")
+    text = render(LIBRARY, keep_list, NAMES, TOOLS, [], Scanners(debs=("one", "two")))
+    runs = [command for command in read(text.encode()).commands if isinstance(command, Run)]
+    for run in runs:
+        script = re.sub(r"(?<![\w}])/(src|out|list|tar)\b", rf"{tmp_path}/\1", run.command[0])
+        subprocess.run(["sh", "-euc", script.replace("PATH=/usr/sbin", "PATH=/usr/local/sbin")], check=True)
+    out = tmp_path / "out" / "os"
+    made = {f"/{path.relative_to(out)}" for path in out.rglob("*")}
+    metadata = {path for path in made if path.startswith("/var")} - expand(LIBRARY, keep_list)
+    assert made - metadata == expand(LIBRARY, keep_list) - {"/"}
+    assert {"/var/lib/dpkg/status.d/one", "/var/lib/dpkg/status.d/two"} <= metadata
+
+
+def write_tree(fs: Filesystem, root: Path) -> None:
+    for entry in sorted(fs.entries.values(), key=lambda entry: entry.path):
+        place = root / entry.path[1:]
+        if entry.kind == "dir":
+            place.mkdir(parents=True, exist_ok=True)
+        elif entry.kind == "link":
+            place.symlink_to(entry.target)
+        else:
+            place.write_bytes(fs.read(entry.path) or b"")
 
 
 COPIES = [
