@@ -11,6 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+# BuildKit repeats the whole text of a RUN, which may be tens of thousands of characters.
+LONGEST_LINE = 400
+
 
 @dataclass(frozen=True, slots=True)
 class Completed:
@@ -77,7 +80,7 @@ def stream(
 ) -> tuple[int, list[str]]:
     """Run a program, hand each line of its output (both streams, joined) on as it comes.
 
-    Returns the exit code and the last `keep` lines.
+    Returns the exit code and the last `keep` lines. A line over `LONGEST_LINE` characters loses its middle.
     """
     last: deque[str] = deque(maxlen=keep)
     with subprocess.Popen(
@@ -92,13 +95,21 @@ def stream(
         assert child.stdout is not None
         try:
             for raw in child.stdout:
-                line = raw.decode("utf-8", "replace").rstrip("\n")
+                line = shortened(raw.decode("utf-8", "replace").rstrip("\n"))
                 last.append(line)
                 on_line(line)
             return child.wait(), list(last)
         except BaseException:
             _end(child)
             raise
+
+
+def shortened(line: str, longest: int = LONGEST_LINE) -> str:
+    """The line with its two ends, where it is longer than `longest` characters."""
+    if len(line) <= longest:
+        return line
+    tail = longest // 4
+    return f"{line[: longest - tail - 3]} … {line[-tail:]}"
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:

@@ -10,7 +10,13 @@ from analyzer.errors import ScratchifyError
 from analyzer.process import Completed
 
 # What the engines print, what it means, what to do. The first pattern found in the output's end counts.
+# The meaning may name the pattern's groups.
 _KNOWN: tuple[tuple[str, str, str], ...] = (
+    (
+        r"scratchify: (\S.*) is not in this build \((\w+)\)",
+        r"\1 is not in this build, and the keep-list names it (\2)",
+        "the image has changed since the block was written: `scratchify rewrite` makes it anew",
+    ),
     (
         r"no space left on device",
         "no space left on the disk",
@@ -69,6 +75,6 @@ def daemon_failure(tried: str, done: Completed) -> ScratchifyError:
 
 def _explain(text: str) -> tuple[str, str]:
     for pattern, meaning, hint in _KNOWN:
-        if re.search(pattern, text, re.IGNORECASE):
-            return meaning, hint
+        if found := re.search(pattern, text, re.IGNORECASE):
+            return found.expand(meaning), hint
     return "", ""

@@ -169,10 +169,9 @@ def _root_help() -> str:
 
 
 def _refuse(error: ScratchifyError) -> int:
-    """Say what an expected error says, on stderr."""
-    parts = [error.message]
-    if error.detail:
-        parts.append(error.detail.rstrip("\n"))
+    """Say what an expected error says, on stderr: what it is and what to do last, where people look."""
+    parts = [error.detail.rstrip("\n")] if error.detail else []
+    parts.append(error.message)
     if error.hint:
         parts.append(f"hint: {error.hint}")
     print("\n".join(parts), file=sys.stderr)
