@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
+from analyzer.resolvers.dotnet import Dotnet
 from analyzer.resolvers.elf import Elf
 from analyzer.resolvers.interface import Resolver
 from analyzer.resolvers.java import Java
@@ -34,6 +35,7 @@ RESOLVERS: tuple[tuple[Callable[[], Resolver], Coverage], ...] = (
     (Python, "balanced"),
     (Node, "balanced"),
     (Java, "balanced"),
+    (Dotnet, "balanced"),
     (Ruby, "balanced"),
     (Php, "balanced"),
     (Perl, "balanced"),

@@ -10,6 +10,7 @@ import pytest
 from analyzer.evidence import Evidence
 from analyzer.filesystem import ancestors
 from analyzer.image import ImageConfig
+from analyzer.resolvers.dotnet import Dotnet
 from analyzer.resolvers.interface import Resolver, View
 from analyzer.resolvers.java import Java
 from analyzer.resolvers.node import Node
@@ -19,6 +20,7 @@ from analyzer.resolvers.python import Python
 from analyzer.resolvers.ruby import Ruby
 from analyzer.resolvers.services import Services
 from tests.analyzer.resolvers import (
+    test_dotnet,
     test_java,
     test_node,
     test_perl,
@@ -79,6 +81,8 @@ def cases() -> dict[str, Made]:
         )  # fmt: skip
     for name, case in test_java.CASES.items():
         made[f"java: {name}"] = (Java, {**test_java.BASE, **case.tree}, case.config, case.roots)
+    for name, case in test_dotnet.CASES.items():
+        made[f"dotnet: {name}"] = (Dotnet, {**test_dotnet.BASE, **case.tree}, case.config, case.roots)
     for name, case in test_ruby.CASES.items():
         made[f"ruby: {name}"] = (Ruby, {**test_ruby.BASE, **case.tree}, case.config, case.roots)
     for name, case in test_php.CASES.items():
