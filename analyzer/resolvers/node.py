@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
-from analyzer.evidence import Evidence, Unresolved
+from analyzer.evidence import Answers, Evidence, Unresolved
 from analyzer.filesystem import ancestors, join, name_of, parent_of
 from analyzer.resolvers import node_source as source
 from analyzer.resolvers.folders import links_to_folder
@@ -91,6 +91,7 @@ class Node:
             return
         if started:
             yield from self._commands(view, self._modules)
+            yield from self._logs(view)
         batch, self._waiting = self._waiting, []
         yield from self._files(view, self._modules, batch)
 
@@ -98,6 +99,13 @@ class Node:
         for place in view.facts.get(source.BUILTINS, path) or ():
             if view.fs.lookup(place) is not None:
                 yield Evidence(place, "imported", path, "a part of Node that is kept outside of it")
+
+    def _logs(self, view: View) -> Iterator[Finding]:
+        """npm lists its logs to remove old ones: their names are the times of a build, and no other build has
+        them."""
+        for access in view.accesses:
+            if access.operation == "list" and access.path.endswith("/.npm/_logs"):
+                yield Answers(access.path, self.name, "npm removes its old logs")
 
     # -- commands -----------------------------------------------------------------------------------------
     def _commands(self, view: View, modules: Modules) -> Iterator[Finding]:
@@ -351,7 +359,9 @@ class Node:
         self, view: View, modules: Modules, directory: str, facts: dict[str, Any], files: list[str]
     ) -> Iterator[tuple[str, str]]:
         """Packages that a library loads without saying so (generated clients, optional drivers)."""
-        declared = {name for key in ("dependencies", "optionalDependencies") for name in facts.get(key) or ()}
+        # What it names as for its own development, only files for its development load.
+        kinds = ("dependencies", "optionalDependencies", "devDependencies")
+        declared = {name for key in kinds for name in facts.get(key) or ()}
         sources = [
             path
             for path in files

@@ -84,13 +84,14 @@ _C_NAME = re.compile(rb"(?<=\0)[a-z][\w/]{2,60}(?=\0)")
 
 
 def read_extension(data: bytes) -> list[str]:
-    """Names that an extension library may require: the C strings of one that calls rb_require."""
-    if b"rb_require" not in data and b"rb_funcall" not in data:
+    """Names that an extension library may require: C strings of one that calls rb_require or the method."""
+    calls = b"\0rb_funcall" in data and b"\0require\0" in data
+    if b"rb_require" not in data and not calls:
         return []
     return sorted({match.decode() for match in _C_NAME.findall(data)})
 
 
-EXTENSION = Extractor("ruby.extension", 1, read_extension)
+EXTENSION = Extractor("ruby.extension", 2, read_extension)
 SOURCE = Extractor("ruby.source", 1, read_ruby)
 SPECIFICATION = Extractor("ruby.specification", 1, read_specification)
 LOCK = Extractor("ruby.lock", 1, read_lock)

@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 
 from analyzer.evidence import Evidence
 from analyzer.image import ImageConfig
+from analyzer.recording import Access
 from analyzer.resolvers.closure import Closure, close
 from analyzer.resolvers.node import Node
 from analyzer.resolvers.node_source import read_bare_names, read_javascript, read_package, read_typescript
+from analyzer.resolvers.traced import Traced
 from tests.imagefs import File, Link, view_of
 from tests.imagefs import Node as Entry
 
@@ -160,6 +162,26 @@ CASES: dict[str, Case] = {
         kept=(f"{APP}/lib/test.js",),
         gone=(f"{APP}/tape/index.js",),
     ),
+    "nor one that the library names as for its own development": Case(
+        {
+            "/app/main.js": "require('lib')",
+            **library(f"{APP}/lib", "index.js", devDependencies={"register": "1"}),
+            f"{APP}/lib/runtime.js": "require('register')",
+            **library(f"{APP}/register"),
+        },
+        kept=(f"{APP}/lib/runtime.js",),
+        gone=(f"{APP}/register/index.js",),
+    ),
+    "a distribution's module without its source maps and types; an installed one with them": Case(
+        {
+            "/app/main.js": "require('far'); require('near')",
+            **library("/usr/share/nodejs/far", "index.js index.js.map index.d.ts table.map"),
+            **library(f"{APP}/near", "index.js index.js.map index.d.ts"),
+        },
+        kept=("/usr/share/nodejs/far/index.js", "/usr/share/nodejs/far/table.map",
+              f"{APP}/near/index.js.map", f"{APP}/near/index.d.ts"),
+        gone=("/usr/share/nodejs/far/index.js.map", "/usr/share/nodejs/far/index.d.ts"),
+    ),
     "a view engine by its name": Case(
         {"/app/main.js": "app.set('view engine', 'ejs')", **library(f"{APP}/ejs")},
         kept=(f"{APP}/ejs/index.js",),
@@ -291,6 +313,17 @@ def test_reaches(name: str) -> None:
     kept = closed(case).evidence.keys()
     assert [path for path in case.kept if path not in kept] == []
     assert [path for path in case.gone if path in kept] == []
+
+
+def test_npm_s_logs_of_a_build_are_not_kept_for_being_listed() -> None:
+    logs = "/root/.npm/_logs"
+    view = view_of(
+        {**BASE, f"{logs}/2024-01-02T03_04_05_678Z-debug-0.log": ""},
+        accesses=[Access(logs, "list", "", "/usr/bin/node")],
+    )
+    found = close(view, [Evidence("/usr/bin/node", "traced", "run", "opened")], [Traced(), Node()])
+    assert logs in found.evidence
+    assert [path for path in found.evidence if path.startswith(f"{logs}/")] == []
 
 
 def test_says_what_it_cannot_follow() -> None:

@@ -63,6 +63,15 @@ CASES: dict[str, Case] = {
         },
         kept=(f"{LIB}/psych/visitors.rb",),
     ),
+    "what one requires by calling the method, not the methods that another calls": Case(
+        {
+            "/app/a.rb": "require 'fast.so'\nrequire 'slow.so'",
+            f"{LIB}/x86_64-linux-gnu/fast.so": b"\x7fELF\0rb_funcall\0require\0psych/visitors\0",
+            f"{LIB}/x86_64-linux-gnu/slow.so": b"\x7fELF\0rb_funcall\0net/http\0",
+        },
+        kept=(f"{LIB}/psych/visitors.rb",),
+        gone=(f"{LIB}/net/http.rb",),
+    ),
     "relative files": Case(
         {"/app/a.rb": "require_relative 'lib/b'\nload './c.rb'\nrequire_relative \"plug/#{x}\"",
          "/app/lib/b.rb": "", "/app/c.rb": "", "/app/plug/d.rb": ""},
