@@ -169,6 +169,7 @@ def show(
     if not to_stdout:
         print(diff_text(result, target, colour), file=stream)
     print(table_text(result, console.timings), file=stream)
+    stream.flush()  # what follows goes to stderr, which may be the same file
     if target is not None and writes:
         console.say(f"Wrote {target}. Build it: docker build -f {target} {request.context}")
     for unresolved in result.kept.unresolved:
