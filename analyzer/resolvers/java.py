@@ -125,6 +125,9 @@ class Java:
             yield from self._arguments(
                 view, f"env: {variable}", _split(view.config.variable(variable)), workdir
             )
+        for variable, value in view.config.env:
+            if variable.endswith(("_HOME", "_BASE")):
+                yield from self._container(view, f"env: {variable}", value)
         for part in view.config.variable("CLASSPATH").split(":"):
             yield from self._entry(view, "env: CLASSPATH", part, workdir)
 
@@ -155,6 +158,7 @@ class Java:
             entry = view.fs.lookup(match)
             if entry is not None and entry.kind == "file":
                 yield Evidence(match, "imported", origin, f"the option {word.partition('=')[0]} names it")
+            yield from self._container(view, origin, match)
 
     def _argument_file(self, view: View, origin: str, name: str, cwd: str) -> Iterator[Finding]:
         place = join(cwd, name)
@@ -240,6 +244,17 @@ class Java:
                     yield Evidence(
                         join(value, folder), "imported", path, f"{variable} names its home", tree=True
                     )
+
+    def _container(self, view: View, origin: str, place: str) -> Iterator[Finding]:
+        """The base of a servlet container: it deploys what stands in its `webapps`."""
+        real = view.fs.resolve(place) if place.startswith("/") else None
+        if real is None or real.missing or "webapps" not in view.fs.names(real.path):
+            return
+        for folder in _SERVER:
+            if view.fs.lookup(join(real.path, folder)) is not None:
+                yield Evidence(
+                    join(place, folder), "imported", origin, "a servlet container's base", tree=True
+                )
 
     def _drawing(self, view: View, path: str) -> Iterator[Finding]:
         if not self._draws:

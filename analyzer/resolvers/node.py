@@ -46,6 +46,7 @@ _FOR_AUTHORS = re.compile(
     r"(?:^|/)(?:tests?|specs?|__tests__|bench\w*|examples?|scripts|tasks|[Gg](?:runt|ulp)file)(?:/|[.-][^/]*$)"
     r"|\.(?:test|spec|config|stories)\.[cm]?jsx?$|\.eslintrc"
 )
+_PNP = frozenset((".pnp.cjs", ".pnp.js", ".pnp.data.json"))
 _RUNNERS = frozenset(("npm", "npm-cli.js", "yarn", "yarnpkg", "pnpm", "bun"))
 _EXECUTORS = frozenset(("npx", "bunx", "pnpx", "dlx", "exec"))
 _PRELOAD = re.compile(r"(?:--require|-r|--import|--loader|--experimental-loader)[= ]\s*(\S+)")
@@ -189,6 +190,9 @@ class Node:
             if entry is None or entry.kind != "file":
                 continue
             name = name_of(path)
+            if name in _PNP:
+                yield from self._plugged(view, path)
+                continue
             ours = path.endswith((*_SCRIPT, *_TYPED, ".node")) or name == "package.json"
             if not ours and path not in programs:
                 continue
@@ -206,6 +210,16 @@ class Node:
             for path in group:
                 if facts.get(path):
                     yield from self._source(view, modules, path, facts[path])
+
+    def _plugged(self, view: View, path: str) -> Iterator[Finding]:
+        """Yarn's Plug'n'Play: every package that the map names, in archives or unpacked."""
+        for location in view.facts.get(source.PNP, path) or ():
+            place = join(parent_of(path), location)
+            if view.fs.lookup(place) is not None:
+                yield Evidence(place, "imported", path, "a package of Plug'n'Play", tree=True)
+        for beside in (".pnp.data.json", ".pnp.loader.mjs", ".yarnrc.yml"):
+            if view.fs.lookup(join(parent_of(path), beside)) is not None:
+                yield Evidence(join(parent_of(path), beside), "imported", path, "a part of Plug'n'Play")
 
     def _source(self, view: View, modules: Modules, path: str, facts: dict[str, Any]) -> Iterator[Finding]:
         directory = parent_of(view.fs.resolve(path).path)

@@ -261,6 +261,28 @@ def read_builtins(data: bytes) -> list[str]:
     return sorted({match.decode() for match in re.findall(rb"/usr/share/nodejs/[\w@./-]+\.js", data)})
 
 
+_PNP_LOCATION = re.compile(rb'"packageLocation": *"([^"]+)"')
+_PNP_VIRTUAL = re.compile(r"(.*/)?__virtual__/[^/]+/(\d+)/(.*)")
+
+
+def read_pnp(data: bytes) -> list[str]:
+    """Where a .pnp.cjs or .pnp.data.json of Yarn has its packages, relative to it: archives, and folders
+    outside of its project's own."""
+    found = set()
+    for raw in _PNP_LOCATION.findall(data):
+        place = raw.decode("utf-8", "replace")
+        virtual = _PNP_VIRTUAL.match(place)
+        if virtual:
+            # A second instance of a package: the folder above `__virtual__`, that many levels up.
+            place = f"{virtual[1] or './'}{'../' * int(virtual[2])}{virtual[3]}"
+        head, archive, _ = place.partition(".zip/")
+        if archive:
+            found.add(f"{head}.zip")
+        elif "/node_modules/" in place:
+            found.add(place.rstrip("/"))
+    return sorted(found)
+
+
 def _extractor(name: str, function: Callable[[bytes], Any]) -> Extractor:
     return Extractor(f"node.{name}", 1, function)
 
@@ -270,4 +292,5 @@ TYPESCRIPT = _extractor("typescript", read_typescript)
 BARE_NAMES = _extractor("bare_names", read_bare_names)
 PACKAGE = _extractor("package", read_package)
 LOCK = _extractor("lock", read_lock)
+PNP = _extractor("pnp", read_pnp)
 BUILTINS = _extractor("builtins", read_builtins)

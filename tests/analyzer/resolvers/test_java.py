@@ -108,6 +108,22 @@ CASES: dict[str, Case] = {
         kept=("/app/lib/b.jar", "/app/classes/x/A.class", "/app/classes/x.xml"),
         gone=("/app/lib/c.txt",),
     ),
+    "a servlet container's base, without a jar in it, by variable and by option": Case(
+        {
+            "/base/webapps/ROOT/index.html": "",
+            "/base/conf": Link("/etc/server"),
+            "/etc/server/server.xml": "",
+            "/base/work/x": "",
+            "/second/webapps/a/b.html": "",
+            "/no/data/x": "",
+        },
+        config=ImageConfig(
+            env=(("CATALINA_BASE", "/base"), ("NO_HOME", "/no")),
+            cmd=("java", "-Dcatalina.base=/second", "Main"),
+        ),
+        kept=("/base/webapps/ROOT/index.html", "/etc/server/server.xml", "/second/webapps/a/b.html"),
+        gone=("/base/work/x", "/no/data/x"),
+    ),
     "an argument file": Case(
         {"/app/args": "-cp lib/b.jar\nx.A\n", "/app/lib/b.jar": jar()},
         config=ImageConfig(workdir="/app", cmd=("java", "@args")),

@@ -31,6 +31,12 @@ def manifest(name: str = "", **fields: Any) -> str:
     return json.dumps({"name": name, **fields})
 
 
+def pnp(*locations: str) -> str:
+    """The map that Yarn writes, as far as it is read."""
+    rows = "".join(f'\\\n  "packageLocation": "./{place}",' for place in locations)
+    return f"const RAW_RUNTIME_STATE =\n'{{{rows}}}'"
+
+
 def library(place: str, files: str = "index.js", **fields: Any) -> dict[str, Entry]:
     name = place.rpartition("node_modules/")[2]
     tree: dict[str, Entry] = {f"{place}/{file}": "" for file in files.split()}
@@ -207,6 +213,31 @@ CASES: dict[str, Case] = {
         },
         roots=("/app/api/main.js",),
         kept=(f"{APP}/@w/shared", "/app/shared/package.json", f"{APP}/dep/index.js"),
+    ),
+    "Plug'n'Play: archives, a second instance of one, what was unpacked, not what no map names": Case(
+        {
+            "/app/.pnp.cjs": pnp(
+                ".yarn/cache/lib-npm-1.zip/node_modules/lib/",
+                ".yarn/__virtual__/p-virtual-1/0/cache/p-npm-2.zip/node_modules/p/",
+                ".yarn/__virtual__/g-virtual-2/2/root/.yarn/cache/g.zip/node_modules/g/",
+                ".yarn/unplugged/native-npm-3/node_modules/native/",
+                "",
+            ),
+            "/app/.pnp.loader.mjs": "",
+            "/app/.yarn/cache/lib-npm-1.zip": b"PK",
+            "/app/.yarn/cache/p-npm-2.zip": b"PK",
+            "/root/.yarn/cache/g.zip": b"PK",
+            "/app/.yarn/unplugged/native-npm-3/node_modules/native/build/native.node": b"\x7fELF",
+            "/app/.yarn/cache/old.zip": b"PK",
+            "/app/other.txt": "",
+        },
+        config=ImageConfig(workdir="/app", cmd=("node", "-r", "./.pnp.cjs", "main.js")),
+        roots=(),
+        kept=("/app/.yarn/cache/lib-npm-1.zip", "/app/.yarn/cache/p-npm-2.zip",
+              "/root/.yarn/cache/g.zip",
+              "/app/.yarn/unplugged/native-npm-3/node_modules/native/build/native.node",
+              "/app/.pnp.loader.mjs"),
+        gone=("/app/.yarn/cache/old.zip", "/app/other.txt"),
     ),
     "a template in a require": Case(
         {
