@@ -338,7 +338,9 @@ class Node:
                 reason = f"part of the package {facts.get('name') or name_of(place)}"
                 for path in files:
                     yield Evidence(path, "imported", origin, reason, tree=links_to_folder(view.fs, path))
-                pending.extend(self._undeclared(view, modules, real, facts, files))
+                loads = view.facts.get_many(source.BARE_NAMES, self._run_time_sources(view, real, files))
+                pending.extend(self._undeclared(view, modules, real, facts, loads))
+                yield from self._own_tests(view, modules, real, loads)
             else:
                 # An app's own package: its files have reasons of their own.
                 yield Evidence(manifest, "imported", origin, "the app's package.json")
@@ -370,29 +372,49 @@ class Node:
                         )
 
     def _undeclared(
-        self, view: View, modules: Modules, directory: str, facts: dict[str, Any], files: list[str]
+        self,
+        view: View,
+        modules: Modules,
+        directory: str,
+        facts: dict[str, Any],
+        loads: Mapping[str, list[str] | None],
     ) -> Iterator[tuple[str, str]]:
         """Packages that a library loads without saying so (generated clients, optional drivers)."""
         # What it names as for its own development, only files for its development load.
         kinds = ("dependencies", "optionalDependencies", "devDependencies")
         declared = {name for key in kinds for name in facts.get(key) or ()}
-        sources = [
+        names: dict[str, str] = {}
+        for path, found in loads.items():
+            for name in found or ():
+                names.setdefault(name, path)
+        for name in sorted(names.keys() - declared - BUILTIN):
+            if name.startswith(("./", "../")):
+                continue
+            place = modules.find(name, directory)
+            if place is None or view.fs.resolve(place).path == directory or "/node_modules/" not in place:
+                continue
+            if not self._for_development(view, place):
+                yield place, names[name]
+
+    def _run_time_sources(self, view: View, directory: str, files: Sequence[str]) -> list[str]:
+        return [
             path
             for path in files
             if path.endswith(_SCRIPT)
             and view.fs.entries[path].size <= 1 << 20
             and not _FOR_AUTHORS.search(path[len(directory) :])
         ]
-        names: dict[str, str] = {}
-        for path, found in view.facts.get_many(source.BARE_NAMES, sources).items():
+
+    def _own_tests(
+        self, view: View, modules: Modules, directory: str, loads: Mapping[str, list[str] | None]
+    ) -> Iterator[Finding]:
+        """A folder that is called after tests, and that the library itself loads from."""
+        for path, found in loads.items():
             for name in found or ():
-                names.setdefault(name, path)
-        for name in sorted(names.keys() - declared - BUILTIN):
-            place = modules.find(name, directory)
-            if place is None or view.fs.resolve(place).path == directory or "/node_modules/" not in place:
-                continue
-            if not self._for_development(view, place):
-                yield place, names[name]
+                place = join(parent_of(path), name) if name.startswith(("./", "../")) else ""
+                if place.startswith(f"{directory}/") and modules.file(place) is not None:
+                    folder = join(directory, place[len(directory) + 1 :].partition("/")[0])
+                    yield Evidence(folder, "imported", path, f"loads {name}", tree=True)
 
     def _for_development(self, view: View, place: str) -> bool:
         """Is this package in the image only for building and testing the app?"""

@@ -198,9 +198,17 @@ _BARE = re.compile(
 )
 
 
+# A file of the library's own in a folder whose name says that it holds tests.
+_OF_TESTS = re.compile(
+    rb"""\b(?:require(?:\.resolve)?\(|import\(|from|import)\s*["'](\.{1,2}/[\w./@-]*?\b(?:tests?|benchmarks?|coverage)/[^"'\n]+)"""
+)
+
+
 def read_bare_names(data: bytes) -> list[str]:
-    """Packages that the text of a library's file loads: quick, and right on all that is no comment."""
-    return sorted({match.decode() for match in _BARE.findall(data)} - {".", ".."})
+    """Packages that the text of a library's file loads, and files in folders for tests ("./" or "../" in
+    front): quick, and right on all that is no comment."""
+    found = {match.decode() for match in _BARE.findall(data)} - {".", ".."}
+    return sorted(found | {match.decode("utf-8", "replace") for match in _OF_TESTS.findall(data)})
 
 
 def read_package(data: bytes) -> dict[str, Any] | None:
@@ -289,7 +297,7 @@ def _extractor(name: str, function: Callable[[bytes], Any]) -> Extractor:
 
 JAVASCRIPT = _extractor("javascript", read_javascript)
 TYPESCRIPT = _extractor("typescript", read_typescript)
-BARE_NAMES = _extractor("bare_names", read_bare_names)
+BARE_NAMES = Extractor("node.bare_names", 2, read_bare_names)
 PACKAGE = _extractor("package", read_package)
 LOCK = _extractor("lock", read_lock)
 PNP = _extractor("pnp", read_pnp)

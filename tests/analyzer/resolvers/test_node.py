@@ -109,6 +109,18 @@ CASES: dict[str, Case] = {
         },
         kept=(f"{APP}/lib/test/t.js",),
     ),
+    "a test folder that a library loads from": Case(
+        {
+            "/app/main.js": "require('lib')",
+            **library(f"{APP}/lib", "index.js test/tool/index.js test/tool/more.js"),
+            f"{APP}/lib/lib/a.js": "exports.t = () => require('../test/tool')",
+            **library(f"{APP}/other", "index.js test/t.js"),
+            f"{APP}/other/spec.js": "require('./test/t')",
+        },
+        roots=("/app/main.js", f"{APP}/other/index.js"),
+        kept=(f"{APP}/lib/test/tool/more.js",),
+        gone=(f"{APP}/other/test/t.js",),
+    ),
     "what a package depends on, nested before hoisted": Case(
         {
             "/app/main.js": "require('lib')",
