@@ -56,17 +56,22 @@ def build_request(
 
 
 def build_alone(
-    engine: Engine, request: Request, text: str, work: Path, on_line: Callable[[str], None]
+    engine: Engine,
+    request: Request,
+    text: str,
+    work: Path,
+    on_line: Callable[[str], None],
+    *,
+    anew: bool = False,
 ) -> str:
-    """Build a Dockerfile that takes nothing from a context."""
+    """Build a Dockerfile that takes nothing from a context; `anew` takes nothing that is cached."""
     empty = work / "empty"
     empty.mkdir(exist_ok=True)
     file = work / "alone.Dockerfile"
     file.write_text(text, encoding="utf-8")
     build = request.build
-    return engine.build(
-        BuildRequest(file, empty, platform=build.platform, options=_cached(build.options)), on_line
-    )
+    options = (*_cached(build.options), *(("--no-cache",) if anew else ()))
+    return engine.build(BuildRequest(file, empty, platform=build.platform, options=options), on_line)
 
 
 def _cached(options: Iterable[str]) -> tuple[str, ...]:

@@ -133,7 +133,9 @@ def differences_in_tree(original: Image, part: Image) -> list[str]:
 
 def build_slim(bench: Bench, text: str) -> Image:
     with bench.progress.step("slim build", "Building the slim image from the built one"):
-        image = build_alone(bench.engine, bench.request, text, bench.work, bench.progress.line)
+        # A builder's cache knows what COPY takes by its bytes and modes: of an earlier rewrite it may have
+        # the same files with other times.
+        image = build_alone(bench.engine, bench.request, text, bench.work, bench.progress.line, anew=True)
     return bench.save(image, "Reading the slim image")
 
 

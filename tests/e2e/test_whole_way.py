@@ -174,6 +174,18 @@ def test_a_path_that_a_later_build_lacks_stops_it(engine: DockerEngine, tmp_path
     assert "scratchify: hi is not in this build (" in failed.stderr
 
 
+def test_a_build_that_made_the_same_bytes_at_another_time(engine: DockerEngine, tmp_path: Path) -> None:
+    # A builder's cache knows what COPY takes by its bytes and modes, not by its times.
+    (tmp_path / "Dockerfile").write_text(DEBIAN + 'RUN echo hi >/same-bytes\nCMD ["cat", "/same-bytes"]\n')
+    tag = f"scratchify-e2e-same:{os.getpid()}"
+    for _ in range(2):
+        done = scratchify(
+            "rewrite", tmp_path / "Dockerfile", "--probe", "run", "--tag", tag, "--build-opt=--no-cache"
+        )
+        remove_images(engine, tag)
+        assert done.returncode == 0, done.stderr
+
+
 def run(engine: DockerEngine, image: str, words: tuple[str, ...]) -> tuple[int, bytes, bytes]:
     options = words if words[:1] == ("-e",) else ()
     arguments = () if options else words
