@@ -453,6 +453,18 @@ def health_command(config: ImageConfig) -> tuple[str, ...]:
     return ()
 
 
+def commands_of(probes: Iterable[Probe], config: ImageConfig) -> list[tuple[str, ...]]:
+    """The commands that asking starts in containers of the image: its own, unless all probes have theirs."""
+    asked = list(probes)
+    runs = [
+        (config.entrypoint or ()) + (probe.arguments or config.cmd or ())
+        for probe in asked
+        if isinstance(probe, RunProbe)
+    ]
+    own = [config.command] if len(runs) < len(asked) or not asked else []
+    return own + runs + [probe.command for probe in asked if isinstance(probe, ExecProbe)]
+
+
 def ports_of(probes: Iterable[Probe]) -> list[int]:
     """The container's TCP ports that these probes speak to, sorted."""
     found: set[int] = set()

@@ -13,8 +13,12 @@ from analyzer import recording as recordings
 from analyzer.engines.interface import Engine
 from analyzer.errors import ScratchifyError
 from analyzer.evidence import Evidence, Unresolved
+from analyzer.observe import Observation
+from analyzer.probes import commands_of
 from analyzer.recording import Recording
 from analyzer.resolvers.facts import LiveFacts, RecordedFacts
+from analyzer.resolvers.interface import View
+from analyzer.resolvers.starting import why_not_started
 from analyzer.resolvers.table import LEVELS
 from analyzer.tracers.strace import find_strace
 from rewriters.assemble import Assembly, rewritten
@@ -173,7 +177,7 @@ def build_original(bench: Bench, source: Source, *, again: bool = False) -> Imag
 def watch(bench: Bench, original: Image) -> Recording:
     """Run the original under the tracer, twice probed, and record what it touched."""
     with bench.progress.step("trace", "Running it under the tracer"):
-        seen = bench.observe(original)
+        seen = observe_original(bench, original)
     for loss in seen.lost:
         bench.progress.note(loss)
     return Recording(
@@ -187,6 +191,20 @@ def watch(bench: Bench, original: Image) -> Recording:
         lost=seen.lost,
         syscalls=seen.syscalls,
     )
+
+
+def observe_original(bench: Bench, original: Image) -> Observation:
+    """Watch the original. Where a command of it cannot start at all, the error names the file at fault."""
+    try:
+        return bench.observe(original)
+    except ScratchifyError as error:
+        view = View(original.fs, original.facts.config, live_facts(original))
+        for words in commands_of(bench.request.probes, original.facts.config):
+            fault = why_not_started(view, words)
+            if fault is not None:
+                message = f"the image cannot start {fault.program}: {fault.reason}"
+                raise ScratchifyError(message, hint=fault.hint) from error
+        raise
 
 
 def text_of(planner: Planner, request: Request, assembly: Assembly) -> bytes:

@@ -23,6 +23,7 @@ from analyzer.probes import (
     StartProbe,
     StructureProbe,
     TcpProbe,
+    commands_of,
     default_probes,
     parse,
     port_of,
@@ -233,3 +234,18 @@ def test_recorded_probes_are_asked_again() -> None:
 def test_a_recorded_probe_that_cannot_be_read() -> None:
     with pytest.raises(InputError, match="recording:1:6"):
         recorded([Outcome("exec 'a", Answer(True, 0))])
+
+
+# (what, probes, the commands that they start in an image of entrypoint `e` and command `c`)
+COMMANDS = [
+    ("none", "", [("e", "c")]),
+    ("of the running container", "http http://localhost/", [("e", "c")]),
+    ("only of their own", "run -v\nrun", [("e", "-v"), ("e", "c")]),
+    ("both, and inside", "exec ls -l\nrun -v", [("e", "c"), ("e", "-v"), ("ls", "-l")]),
+]
+
+
+@pytest.mark.parametrize(("text", "commands"), [pytest.param(*case, id=what) for what, *case in COMMANDS])
+def test_commands_that_probes_start(text: str, commands: list[tuple[str, ...]]) -> None:
+    config = ImageConfig(entrypoint=("e",), cmd=("c",))
+    assert commands_of(parse(text), config) == commands

@@ -53,7 +53,8 @@ LARGEST_OF_ALL = {
     "php-fpm": 118,
     "postgres": 110,
 }
-CHOSEN = LARGEST | (LARGEST_OF_ALL if os.environ.get("SCRATCHIFY_ALL") else {})
+ALL = bool(os.environ.get("SCRATCHIFY_ALL"))
+CHOSEN = LARGEST | (LARGEST_OF_ALL if ALL else {})
 
 
 @dataclass
@@ -120,6 +121,46 @@ def _row(case: Case, held: str) -> str:
     sizes = f"{before['bytes'] / 1e6:7.1f} → {after['bytes'] / 1e6:6.1f} MB"
     files = f"{before['files']:6,} → {after['files']:5,} files"
     return f"{case.name:<16} {sizes}  {files}  {held:>8}  {case.seconds:4.0f} s"
+
+
+def test_more_coverage_never_keeps_less(case: Case) -> None:
+    sizes = [_planned(case, coverage)["image"]["after"]["bytes"] for coverage in ("traced", "safe")]
+    sizes.insert(1, case.document["image"]["after"]["bytes"])
+    assert sizes == sorted(sizes)
+    assert sizes[0] > 0
+
+
+if ALL:
+
+    @pytest.mark.parametrize("coverage", ["traced", "safe"])
+    def test_every_level_passes_its_probes(coverage: str, case: Case, engine: DockerEngine) -> None:
+        """Built from the plan of the one recording; at `safe`, what no probe asked holds as well."""
+        _planned(case, coverage)
+        tag = f"scratchify-e2e-{case.name}:{coverage}-{os.getpid()}"
+        build(engine, case.folder, tag, "--network=host", dockerfile=case.folder / f"{coverage}.slim")
+        lines = behaviours(case.folder / "probes.txt")
+        if coverage == "safe":
+            lines += behaviours(case.folder / "behaviours.txt")
+        try:
+            assert answers(engine.binary, tag, lines) == answers(engine.binary, case.original, lines)
+        finally:
+            remove_images(engine, tag)
+
+
+def _planned(case: Case, coverage: str) -> dict[str, Any]:
+    """The document of a rewrite at another level, planned without an engine from the case's recording."""
+    done = scratchify(
+        "rewrite",
+        str(case.folder / "Dockerfile"),
+        *("--recording", str(case.folder.parent / "recording.gz")),
+        *("--coverage", coverage),
+        *("--output", str(case.folder / f"{coverage}.slim")),
+        *("--format", "json"),
+        engine=False,
+    )
+    assert done.returncode == 0, done.stderr
+    document: dict[str, Any] = json.loads(done.stdout)
+    return document
 
 
 def test_every_path_is_the_originals(case: Case, engine: DockerEngine, tmp_path: Path) -> None:
