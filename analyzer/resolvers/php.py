@@ -45,7 +45,7 @@ def read_includes(data: bytes) -> list[list[str]]:
 
 def read_installed(data: bytes) -> list[dict[str, Any]]:
     """Packages of Composer's installed.json: `path` (relative to vendor/composer), `dev`, `files` (it is
-    loaded at every start)."""
+    loaded at every start), `commands` (names in vendor/bin)."""
     try:
         document = json.loads(data)
     except ValueError:
@@ -60,15 +60,21 @@ def read_installed(data: bytes) -> list[dict[str, Any]]:
                     "path": item.get("install-path") or f"../{item['name']}",
                     "dev": item["name"] in development,
                     "files": bool((item.get("autoload") or {}).get("files")),
+                    "commands": [name_of(place) for place in _texts(item.get("bin"))],
                 }
             )
     return rows
 
 
+def _texts(value: Any) -> list[str]:
+    values = value if isinstance(value, list) else [value]
+    return [text for text in values if isinstance(text, str)]
+
+
 PLACES = Extractor("php.places", 1, read_places)
 INI = Extractor("php.ini", 1, read_ini)
 INCLUDES = Extractor("php.includes", 1, read_includes)
-INSTALLED = Extractor("php.installed", 1, read_installed)
+INSTALLED = Extractor("php.installed", 2, read_installed)
 
 
 class Php:
@@ -179,6 +185,11 @@ class Php:
             if package["dev"] and not package["files"]:
                 continue
             yield from _package(view, join(vendor, f"composer/{package['path']}"), manifest)
+            for command in package["commands"]:
+                if view.fs.lookup(join(vendor, f"bin/{command}")) is not None:
+                    yield Evidence(
+                        join(vendor, f"bin/{command}"), "imported", manifest, "a command of a package"
+                    )
 
 
 def _package(view: View, place: str, origin: str) -> Iterator[Finding]:

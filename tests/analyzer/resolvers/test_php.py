@@ -39,8 +39,8 @@ class Case:
 
 INSTALLED = {
     "packages": [
-        {"name": "a/run", "install-path": "../a/run"},
-        {"name": "a/dev", "install-path": "../a/dev"},
+        {"name": "a/run", "install-path": "../a/run", "bin": ["bin/run", "more"]},
+        {"name": "a/dev", "install-path": "../a/dev", "bin": ["dev"]},
         {"name": "a/start", "install-path": "../a/start", "autoload": {"files": ["f.php"]}},
     ],
     "dev-package-names": ["a/dev", "a/start"],
@@ -64,10 +64,13 @@ CASES: dict[str, Case] = {
             "/app/vendor/a/run/tests/T.php": "",
             "/app/vendor/a/dev/src/Y.php": "",
             "/app/vendor/a/start/f.php": "",
+            "/app/vendor/bin/run": File("#!/usr/bin/env php\n", 0o755),
+            "/app/vendor/bin/more": Link("../a/run/more"),
+            "/app/vendor/bin/dev": File("#!/usr/bin/env php\n", 0o755),
         },
-        kept=("/app/vendor/a/run/src/Deep/X.php", "/app/vendor/composer/autoload_psr4.php",
+        kept=("/app/vendor/bin/run", "/app/vendor/bin/more", "/app/vendor/a/run/src/Deep/X.php", "/app/vendor/composer/autoload_psr4.php",
               "/app/vendor/a/start/f.php"),
-        gone=("/app/vendor/a/run/tests/T.php", "/app/vendor/a/dev/src/Y.php"),
+        gone=("/app/vendor/a/run/tests/T.php", "/app/vendor/a/dev/src/Y.php", "/app/vendor/bin/dev"),
     ),
     "a constant include, beside the source and along the include path": Case(
         {
