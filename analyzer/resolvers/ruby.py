@@ -35,6 +35,7 @@ _AUTOLOAD = re.compile(rb"\bautoload\??[ (]+:\w+,\s*[\"']([^\"'#\n]+)[\"']")
 _COMPUTED = re.compile(rb"\b(require|require_relative)[ (]+(?:\"([^\"\n]*)#\{|(?![\"'])[a-z_]\w*|File\.)")
 _LOAD_PATH = re.compile(rb"(?:\$:|\$LOAD_PATH|\$-I)\s*(?:\.unshift|<<|\.push)[ (]*([^\n]+)")
 _DEPENDENCY = re.compile(rb"add_(?:runtime_)?dependency[ (]+(?:%q<|[\"'])([\w.-]+)")
+_EXECUTABLES = re.compile(rb"executables\s*=\s*\[([^\]]*)\]")
 _REQUIRE_PATHS = re.compile(rb"require_paths\s*=\s*\[([^\]]*)\]")
 _TESTS = frozenset(
     ("test", "tests", "spec", "specs", "features", "doc", "docs", "benchmark", "benchmarks", ".github")
@@ -60,14 +61,17 @@ def read_ruby(data: bytes) -> dict[str, Any]:
 
 
 def read_specification(data: bytes) -> dict[str, list[str]]:
-    """`needs` and `paths` of a .gemspec as RubyGems installs it."""
-    paths = _REQUIRE_PATHS.search(data)
+    """`needs`, `paths` and `commands` of a .gemspec as RubyGems installs it."""
+    paths, commands = _REQUIRE_PATHS.search(data), _EXECUTABLES.search(data)
     return {
         "needs": sorted({name.decode() for name in _DEPENDENCY.findall(data)}),
-        "paths": re.findall(r"[\"']([^\"']+)[\"']", paths[1].decode("utf-8", "replace"))
-        if paths
-        else ["lib"],
+        "paths": _quoted(paths[1]) if paths else ["lib"],
+        "commands": _quoted(commands[1]) if commands else [],
     }
+
+
+def _quoted(data: bytes) -> list[str]:
+    return re.findall(r"[\"']([^\"']+)[\"']", data.decode("utf-8", "replace"))
 
 
 def read_lock(data: bytes) -> list[str]:
@@ -93,7 +97,7 @@ def read_extension(data: bytes) -> list[str]:
 
 EXTENSION = Extractor("ruby.extension", 2, read_extension)
 SOURCE = Extractor("ruby.source", 1, read_ruby)
-SPECIFICATION = Extractor("ruby.specification", 1, read_specification)
+SPECIFICATION = Extractor("ruby.specification", 2, read_specification)
 LOCK = Extractor("ruby.lock", 1, read_lock)
 DIRECTORIES = Extractor("ruby.directories", 1, read_directories)
 
@@ -106,6 +110,7 @@ class Gem:
     extension: str  # where its compiled parts are; "" when it has none
     paths: tuple[str, ...]  # searched for what is required
     needs: tuple[str, ...]
+    commands: tuple[str, ...]  # where RubyGems may have put programs that start its own
 
 
 class Ruby:
@@ -196,7 +201,19 @@ class Ruby:
                 "",
             )
             roots = [join(directory, path) for path in facts["paths"]] + ([extension] if extension else [])
-            made = Gem(name, place, directory, extension, tuple(roots), tuple(facts["needs"]))
+            # Of a home lib/ruby/gems/X.Y.Z the programs are in its prefix; a distribution may choose another.
+            folders = [join(home, "bin"), join(home, "../../../../bin"), "/usr/local/bin"]
+            # The standard library's own come with the interpreter, and only when something calls them.
+            commands = [] if name_of(parent_of(place)) == "default" else facts["commands"]
+            made = Gem(
+                name,
+                place,
+                directory,
+                extension,
+                tuple(roots),
+                tuple(facts["needs"]),
+                tuple(join(folder, command) for folder in folders for command in commands),
+            )
             self._gems.setdefault(name, []).append(made)
 
     # -- sources ------------------------------------------------------------------------------------------
@@ -319,6 +336,9 @@ class Ruby:
                         yield Evidence(path, "imported", origin, reason, tree=tree)
                 elif not (at == real.path and name_of(path) in _TESTS):
                     pending.append(path)
+        for command in gem.commands:
+            if view.fs.lookup(command) is not None and not command.startswith("/usr/bin/"):
+                yield Evidence(command, "imported", gem.specification, f"a command of the gem {gem.name}")
         for name in gem.needs:
             yield from self._gem_named(view, name, gem.specification)
 

@@ -27,12 +27,15 @@ BASE: dict[str, Node] = {
 }
 
 
-def gem(name: str, version: str, *files: str, needs: str = "") -> dict[str, Node]:
+def gem(name: str, version: str, *files: str, needs: str = "", commands: str = "") -> dict[str, Node]:
     directory = f"{GEMS}/gems/{name}-{version}"
     tree: dict[str, Node] = {f"{directory}/{file}": "" for file in files}
     tree[f"{GEMS}/specifications/{name}-{version}.gemspec"] = 's.require_paths = ["lib".freeze]\n' + (
         f's.add_runtime_dependency(%q<{needs}>.freeze, ["> 1"])\n' if needs else ""
     )
+    if commands:
+        words = ", ".join(f'"{command}".freeze' for command in commands.split())
+        tree[f"{GEMS}/specifications/{name}-{version}.gemspec"] += f"s.executables = [{words}]\n"
     return tree
 
 
@@ -90,6 +93,18 @@ CASES: dict[str, Case] = {
         kept=(f"{GEMS}/gems/web-1.0/lib/web/images/404.png", f"{GEMS}/gems/web-1.0/views/x.erb",
               f"{GEMS}/gems/rack-2.0/lib/rack.rb", f"{GEMS}/specifications/rack-2.0.gemspec"),
         gone=(f"{GEMS}/gems/web-1.0/test/t.rb", f"{GEMS}/gems/other-2.0/lib/other.rb"),
+    ),
+    "the commands of a kept gem, as RubyGems puts them beside its home": Case(
+        {
+            "/app/a.rb": "require 'web/base'",
+            **gem("web", "1.0", "lib/web/base.rb", commands="web web-admin"),
+            **gem("other", "2.0", "lib/other.rb", commands="other"),
+            f"{GEMS}/bin/web": "#!/usr/bin/env ruby\n",
+            "/usr/local/bin/web-admin": "#!/usr/bin/env ruby\n",
+            f"{GEMS}/bin/other": "#!/usr/bin/env ruby\n",
+        },
+        kept=(f"{GEMS}/bin/web", "/usr/local/bin/web-admin"),
+        gone=(f"{GEMS}/bin/other",),
     ),
     "all gems of a lock file": Case(
         {
