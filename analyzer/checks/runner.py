@@ -10,7 +10,14 @@ from analyzer.checks.interface import Finding, Rule
 from analyzer.checks.reading import NO_REASON, REFUSED, UNREADABLE, UNUSED_IGNORE
 from analyzer.checks.selection import Selection, group_of
 from analyzer.checks.subject import Subject, Surroundings
-from analyzer.checks.suppression import CheckDirective, DirectiveError, Ignores, check_directive, ignores
+from analyzer.checks.suppression import (
+    CheckDirective,
+    DirectiveError,
+    Ignores,
+    check_comments,
+    check_directive,
+    ignores,
+)
 from analyzer.dockerfile.instructions import read
 from analyzer.dockerfile.nodes import Directive, Dockerfile
 from analyzer.dockerfile.source import Span
@@ -77,7 +84,13 @@ def find(
     if selection.shellcheck is not None:
         said = shellcheck.findings(subject, selection.shellcheck)
         findings += [each for each in said if selection.takes_code(each.rule)]
-    kept = [each for each in _distinct(findings) if not hidden.hides(each.rule, _line(dockerfile, each))]
+    skips = check_comments(dockerfile)
+    kept = [
+        each
+        for each in _distinct(findings)
+        if not (skips and _skipped(each.rule, skips.get(_line(dockerfile, each))))
+        and not hidden.hides(each.rule, _line(dockerfile, each))
+    ]
     kept += _about_ignores(hidden, enabled)
     return kept, directive
 
@@ -101,6 +114,13 @@ def _runs(rule: Rule, selection: Selection, directive: CheckDirective) -> bool:
         if directive.skip_all:
             return False
     return rule.name in selection.enabled
+
+
+def _skipped(rule: str, directive: CheckDirective | None) -> bool:
+    """Does the comment above its instruction skip this check of BuildKit's?"""
+    if directive is None or group_of(rule) != "buildkit":
+        return False
+    return directive.skip_all or rule in directive.skip
 
 
 def _distinct(findings: Iterable[Finding]) -> list[Finding]:

@@ -16,6 +16,7 @@ from analyzer.checks.body import Body
 from analyzer.checks.final_image import absolute, base, chain, destinations, started, steps, url
 from analyzer.checks.interface import Example, Finding, Rule
 from analyzer.checks.subject import Subject
+from analyzer.dockerfile.imageconfig import clean_path
 from analyzer.dockerfile.instructions import Add, Copy, Run, User, Volume
 from analyzer.dockerfile.nodes import Token
 from analyzer.dockerfile.scope import Expanded
@@ -228,7 +229,7 @@ def _no_folder(subject: Subject) -> Iterator[Finding]:
     if any(isinstance(each.command, Run) for each in steps(subject)):
         return
     places = [place for each in steps(subject) for place in destinations(each)]
-    workdirs = {each.workdir for each in steps(subject)} | {chain(subject)[-1].config.workdir}
+    workdirs = {each.workdir for each in steps(subject)} | {clean_path(chain(subject)[-1].config.workdir)}
     user = (chain(subject)[-1].config.user or "").partition(":")[0]
     if user in ("", "0", "root"):
         return

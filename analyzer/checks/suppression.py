@@ -1,6 +1,7 @@
 """What a file says about its own findings, in the comments of BuildKit, of hadolint and of ours.
 
-BuildKit: a directive, `# check=skip=A,B;error=true;experimental=C`; it names BuildKit's checks.
+BuildKit: a directive, `# check=skip=A,B;error=true;experimental=C`; it names BuildKit's checks. The same in
+the comments above an instruction, `# check=skip=A`, is for that instruction.
 hadolint: `# hadolint ignore=DL3008,DL3009` on the line above an instruction, `# hadolint stage ignore=` for
 the rest of a stage, `# hadolint global ignore=` for the file; what follows a second `#` is the reason.
 Ours: `# scratchify ignore=RULE,RULE: reason` in the comments right above an instruction or between its lines,
@@ -12,7 +13,8 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from analyzer.dockerfile.nodes import Comment, Dockerfile, Instruction
@@ -26,6 +28,7 @@ _HADOLINT = re.compile(
 _OURS = re.compile(
     r"scratchify[ \t]+(ignore|ignore-file)[ \t]*=[ \t]*([\w-]+(?:[ \t]*,[ \t]*[\w-]+)*)[ \t]*(?::(.*))?"
 )
+_CHECK = re.compile(r"check[ \t]*=[ \t]*(.+)", re.IGNORECASE)
 _TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 _FALSE = frozenset({"0", "f", "F", "FALSE", "false", "False"})
 
@@ -62,7 +65,31 @@ class DirectiveError(ValueError):
 
 def check_directive(dockerfile: Dockerfile) -> CheckDirective:
     """Read `# check=`. Raises DirectiveError."""
-    text = (dockerfile.directive("check") or "").strip()
+    return _parsed(dockerfile.directive("check") or "")
+
+
+def check_comments(dockerfile: Dockerfile) -> dict[int, CheckDirective]:
+    """What the comments above instructions tell BuildKit, by the first line of the instruction. What BuildKit
+    cannot read is a plain comment."""
+    if b"check" not in dockerfile.source.data:
+        return {}
+    found: dict[int, CheckDirective] = {}
+    for node in dockerfile.instructions:
+        for text in node.description:
+            if match := _CHECK.fullmatch(text):
+                with suppress(DirectiveError):
+                    found[node.start_line] = _both(found.get(node.start_line), _parsed(match[1]))
+    return found
+
+
+def _both(first: CheckDirective | None, second: CheckDirective) -> CheckDirective:
+    if first is None:
+        return second
+    return replace(second, skip=first.skip | second.skip, skip_all=first.skip_all or second.skip_all)
+
+
+def _parsed(text: str) -> CheckDirective:
+    text = text.strip()
     if not text:
         return CheckDirective()
     values: dict[str, str] = {}

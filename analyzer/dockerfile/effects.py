@@ -33,6 +33,7 @@ from analyzer.dockerfile.imageconfig import (
     DEFAULT_SHELL,
     Health,
     ImageConfig,
+    clean_path,
     join_workdir,
     known_signal,
     parse_ports,
@@ -40,6 +41,7 @@ from analyzer.dockerfile.imageconfig import (
 from analyzer.dockerfile.mounts import Mount, MountError, parse_mount
 from analyzer.dockerfile.nodes import Flag, Token
 from analyzer.dockerfile.patterns import WordError
+from analyzer.dockerfile.platforms import fault_of
 from analyzer.dockerfile.words import Expansion, expand, expand_body
 from analyzer.values import frozen
 
@@ -190,6 +192,8 @@ def expand_from(scope: Scope, command: From) -> Result:
     for flag, written in zip(flags, command.node.flags, strict=True):
         if not flag.value and written.value:
             raise ExpansionError(f"empty platform value from expression {written.value}", flag.start)
+        if flag.name == "platform" and flag.value and (fault := fault_of(flag.value)):
+            raise ExpansionError(f"failed to parse platform {written.value}: {fault}", flag.start)
     return Result((base, *command.node.values[1:]), flags)
 
 
@@ -225,7 +229,7 @@ def _run(scope: Scope, command: Run) -> Result:
             mount = parse_mount(flag.value or "", replaced)
         except MountError as error:
             raise ExpansionError(str(error), flag.start) from None
-        place = join_workdir(scope.config.workdir, mount.target)
+        place = clean_path(join_workdir(scope.config.workdir, mount.target))
         # An image that is not known may have a working directory of its own.
         if mount.type not in ("secret", "ssh") and place == "/" and (mount.target or scope.known_base):
             raise ExpansionError('invalid mount target "/"', flag.start)

@@ -86,9 +86,14 @@ def _optional(words: list[str] | None) -> tuple[str, ...] | None:
 
 
 def join_workdir(current: str, path: str) -> str:
-    """WORKDIR after WORKDIR: a relative path goes below the current one; the result is clean and absolute."""
-    joined = path if path.startswith("/") else f"{current or '/'}/{path}"
-    return "/" + normpath("/" + joined).lstrip("/")
+    """WORKDIR after WORKDIR: an absolute path stays as it is written, a relative one goes below the current
+    one, and that is then clean."""
+    return path if path.startswith("/") else clean_path(f"{current or '/'}/{path}")
+
+
+def clean_path(path: str) -> str:
+    """An absolute path without `.`, `..`, doubled and trailing slashes."""
+    return "/" + normpath("/" + path).lstrip("/")
 
 
 def parse_ports(word: str) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ from analyzer.dockerfile.imageconfig import (
     DEFAULT_PATH,
     DEFAULT_SHELL,
     ImageConfig,
+    clean_path,
 )
 from analyzer.dockerfile.instructions import (
     Arg,
@@ -200,7 +201,7 @@ class _Evaluator:
     def _expand(self, scope: Scope, command: Command, apply: Callable[[Scope, Any], Result]) -> Expanded:
         scope.now = before = scope.history.now()
         scope.lookups = []
-        workdir, user = scope.config.workdir or "/", scope.config.user
+        workdir, user = clean_path(scope.config.workdir), scope.config.user
         shell = scope.config.shell or DEFAULT_SHELL
         fault: Problem | None = None
         try:

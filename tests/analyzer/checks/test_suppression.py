@@ -62,7 +62,19 @@ CASES = [
     ("a directive that skips all means BuildKit's", "# check=skip=all\nFROM a:latest as b\n", ["2 DL3007"]),
     (
         "a directive below the first comment is none",
-        "# x\n# check=skip=all\nFROM a:1 as b\n",
+        "# x\n# check=skip=all\nARG A\nFROM a:1 as b\n",
+        ["4 FromAsCasing"],
+    ),
+    ("a comment skips BuildKit's rules below it", "ARG A\n# check=skip=FromAsCasing\nFROM a:1 as b\n", []),
+    ("a comment that skips all", "ARG A\n# check=skip=all\n# x\nFROM a:latest as b\n", ["4 DL3007"]),
+    (
+        "a comment skips nothing elsewhere",
+        "ARG A\n# check=skip=all\nFROM a:1 as b\nFROM a:1 as c\n",
+        ["4 FromAsCasing"],
+    ),
+    (
+        "a comment that BuildKit cannot read",
+        "ARG A\n# check=everything\nFROM a:1 as b\n",
         ["3 FromAsCasing"],
     ),
     (

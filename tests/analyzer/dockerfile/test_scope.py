@@ -218,6 +218,36 @@ REFUSED = (
         "checksum requires HTTP(S) or Git sources",
     ),
     (
+        "a platform with an empty part",
+        "FROM --platform=linux/ a\n",
+        'failed to parse platform linux/: "" is an invalid component of "linux/": platform specifier '
+        'component must match "^[A-Za-z0-9_.-]+$": invalid argument',
+    ),
+    (
+        "a platform with a dash for a slash",
+        "ARG P=linux-amd64\nFROM --platform=$P a\n",
+        'failed to parse platform $P: "linux-amd64": unknown operating system or architecture: '
+        "invalid argument",
+    ),
+    (
+        "a platform of four parts",
+        "FROM --platform=linux/arm/v7/x a\n",
+        'failed to parse platform linux/arm/v7/x: "linux/arm/v7/x": cannot parse platform specifier: '
+        "invalid argument",
+    ),
+    (
+        "two platforms",
+        "FROM --platform=linux/amd64,linux/arm64 a\n",
+        'failed to parse platform linux/amd64,linux/arm64: "amd64,linux" is an invalid component of '
+        '"linux/amd64,linux/arm64": platform specifier component must match "^[A-Za-z0-9_.-]+$": '
+        "invalid argument",
+    ),
+    (
+        "a platform with a wildcard",
+        "FROM --platform=linux/* a\n",
+        'failed to parse platform linux/*: "linux/*": wildcards not yet supported: invalid argument',
+    ),
+    (
         "a word",
         "FROM a\nLABEL a=${X^}\n",
         'failed to process "${X^}": unsupported modifier (^) in substitution',
@@ -235,7 +265,8 @@ WORKDIRS = (
     ("relative", "/a", "b/", "/a/b"),
     ("from nothing", "", "b", "/b"),
     ("empty", "/a", "", "/a"),
-    ("two slashes in front", "", "//b", "/b"),
+    ("an absolute one stays as written", "/a", "//b/../c/", "//b/../c/"),
+    ("one below it is clean", "//b/../c/", "./d//", "/c/d"),
     ("above the root", "/a", "../..", "/"),
 )
 
