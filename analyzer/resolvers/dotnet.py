@@ -13,6 +13,7 @@ from typing import Any
 
 from analyzer.evidence import Evidence, Unresolved
 from analyzer.filesystem import join, name_of, parent_of
+from analyzer.resolvers.commands import PACKAGE_MANAGERS, find_command, search_path
 from analyzer.resolvers.dotnet_files import (
     ASSEMBLY,
     CULTURES,
@@ -31,7 +32,8 @@ _CONFIG = ".runtimeconfig.json"
 # Where an application host looks for an installation that no variable and no file names.
 _INSTALLATIONS = ("/usr/share/dotnet", "/usr/lib/dotnet", "/usr/lib64/dotnet", "/usr/local/share/dotnet")
 _FRAMEWORK = "/shared/Microsoft."  # in the path of what is no application's own
-_SHIM = "libSystem.Globalization.Native.so"
+# With `lib` in front since .NET 5.
+_SHIMS = frozenset(("libSystem.Globalization.Native.so", "System.Globalization.Native.so"))
 # A name that no other program opens: the OpenSSL shim of .NET, built into programs of a single file.
 _SINGLE_FILE = "libssl.so.1.0.2"
 _TRUE = frozenset(("1", "true"))
@@ -224,10 +226,15 @@ class Dotnet:
 
     # -- libraries of the system --------------------------------------------------------------------------
     def _imports(self, view: View, assemblies: Sequence[str]) -> Iterator[Finding]:
-        """Native libraries that assemblies import by name: it tries `lib` before and `.so` behind."""
+        """Native libraries that assemblies import by name, with `lib` before and `.so` behind as the runtime
+        tries them, and programs that they start."""
         own = [path for path in assemblies if _FRAMEWORK not in path]
-        for path, names in view.facts.get_many(ASSEMBLY, own).items():
-            for name in names or ():
+        for path, facts in view.facts.get_many(ASSEMBLY, own).items():
+            for name in facts.get("starts", ()):
+                found = find_command(view.fs, name, search_path(view.config))
+                if found is not None and name_of(name) not in PACKAGE_MANAGERS:
+                    yield Evidence(found, "script", path, f"starts {name}")
+            for name in facts.get("imports", ()):
                 for directory in library_directories(view, path):
                     for file in (name, f"{name}.so", f"lib{name}.so", f"lib{name}"):
                         place = f"{directory}/{file}"
@@ -240,7 +247,7 @@ class Dotnet:
         programs = [path for path in paths if _SINGLE_FILE in (facts[path] or {}).get("libraries", ())]
         cultured = view.facts.get_many(CULTURES, programs)
         for path in paths:
-            if name_of(path) == _SHIM or cultured.get(path):
+            if name_of(path) in _SHIMS or cultured.get(path):
                 self._shims.append(path)
                 yield from self._icu(view, path)
 
@@ -251,7 +258,7 @@ class Dotnet:
     def _icu(self, view: View, shim: str) -> Iterator[Finding]:
         if view.config.variable("DOTNET_SYSTEM_GLOBALIZATION_INVARIANT").lower() in _TRUE:
             return
-        if name_of(shim) == _SHIM and not self._cultures:
+        if name_of(shim) in _SHIMS and not self._cultures:
             return
         for directory in library_directories(view, shim):
             for name in view.fs.names(directory):

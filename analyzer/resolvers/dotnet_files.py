@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from analyzer.resolvers.interface import Extractor
@@ -59,19 +59,42 @@ def read_dependencies(data: bytes) -> list[list[str]]:
     return sorted([folder, asset] for folder, asset in found)
 
 
-def read_assembly(data: bytes) -> list[str]:
-    """Names in an assembly's string heap (ECMA-335 II.24.2.3) that may be those of native libraries."""
+def read_assembly(data: bytes) -> dict[str, list[str]]:
+    """Of an assembly (ECMA-335 II.24.2): `imports`, names in its string heap that may be those of native
+    libraries, and `starts`, the first words of its literals where it starts processes."""
+    names = [word.decode("utf-8", "replace") for word in _heap(data, b"#Strings\0").split(b"\0")]
+    starts = "ProcessStartInfo" in names or {"Process", "Start"}.issubset(names)
+    words = (text.partition(" ")[0] for text in _literals(_heap(data, b"#US\0"))) if starts else ()
+    found = {
+        "imports": sorted({name for name in names if _NATIVE.fullmatch(name)}),
+        "starts": sorted({word for word in words if _PROGRAM.fullmatch(word)}),
+    }
+    return {key: value for key, value in found.items() if value}
+
+
+def _heap(data: bytes, name: bytes) -> bytes:
+    """A stream of the metadata root: its header says where it lies and how long it is, before its name."""
     root = data.find(b"BSJB\x01\x00\x01\x00")
-    name = data.find(b"#Strings\0", root) if root >= 0 else -1
-    if name < 8:
-        return []
-    offset = int.from_bytes(data[name - 8 : name - 4], "little")
-    size = int.from_bytes(data[name - 4 : name], "little")
-    heap = data[root + offset : root + offset + size]
-    names = (word.decode("ascii", "replace") for word in heap.split(b"\0"))
-    return sorted({word for word in names if _NATIVE.fullmatch(word)})
+    at = data.find(name, root) if root >= 0 else -1
+    if at < 8:
+        return b""
+    offset, size = (int.from_bytes(data[at - back : at - back + 4], "little") for back in (8, 4))
+    return data[root + offset : root + offset + size]
 
 
+def _literals(heap: bytes) -> Iterator[str]:
+    """String literals: each its length in one, two or four bytes, UTF-16, and a last byte of flags."""
+    at = 1
+    while at < len(heap):
+        first = heap[at]
+        width = 1 if first < 0x80 else 2 if first < 0xC0 else 4
+        size = int.from_bytes(heap[at : at + width]) & (0x7F, 0x3FFF, 0, 0x1FFFFFFF)[width - 1]
+        at += width
+        yield heap[at : at + max(size - 1, 0)].decode("utf-16-le", "replace")
+        at += size
+
+
+_PROGRAM = re.compile(r"(?:/[\w.+@-]+){2,}|[a-z][\w.+-]*")
 # A module reference is written as the library's file, with or without what its system adds.
 _NATIVE = re.compile(r"lib[\w.+-]{2,60}|[\w+-]{2,60}\.so(?:\.[\d.]+)?")
 

@@ -341,6 +341,10 @@ class Node:
                 loads = view.facts.get_many(source.BARE_NAMES, self._run_time_sources(view, real, files))
                 pending.extend(self._undeclared(view, modules, real, facts, loads))
                 yield from self._own_tests(view, modules, real, loads)
+                if name_of(place) == "typescript":
+                    # The compiler takes in every package below @types that it sees (its option `types`).
+                    types = join(parent_of(place), "@types")
+                    pending.extend((join(types, name), place) for name in view.fs.names(types))
             else:
                 # An app's own package: its files have reasons of their own.
                 yield Evidence(manifest, "imported", origin, "the app's package.json")

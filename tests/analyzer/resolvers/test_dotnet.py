@@ -40,12 +40,23 @@ def program(*libraries: str) -> File:
     return File(elf(uses=("dlopen",), constants=libraries, interp="/lib64/ld-linux-x86-64.so.2"), 0o755)
 
 
-def assembly(*names: str) -> bytes:
-    """The metadata root of an assembly with nothing but a string heap (ECMA-335 II.24.2)."""
-    heap = b"\0" + b"".join(name.encode() + b"\0" for name in names)
-    head = b"BSJB\x01\x00\x01\x00" + bytes(4) + (4).to_bytes(4, "little") + b"v4.0" + b"\0\0\x01\0"
-    stream = (len(head) + 20).to_bytes(4, "little") + len(heap).to_bytes(4, "little") + b"#Strings\0\0\0\0"
-    return b"MZ" + head + stream + heap
+def assembly(*names: str, literals: tuple[str, ...] = ()) -> bytes:
+    """The metadata root of an assembly with nothing but its two heaps of texts (ECMA-335 II.24.2)."""
+    strings = b"\0" + b"".join(name.encode() + b"\0" for name in names)
+    user = b"\0"
+    for text in literals:
+        size = 2 * len(text) + 1
+        user += (
+            (size.to_bytes() if size < 0x80 else (0x8000 + size).to_bytes(2))
+            + text.encode("utf-16-le")
+            + b"\0"
+        )
+    head = b"BSJB\x01\x00\x01\x00" + bytes(4) + (4).to_bytes(4, "little") + b"v4.0" + b"\0\0\x02\0"
+    at = len(head) + 32
+    for heap, name in ((strings, b"#Strings\0\0\0\0"), (user, b"#US\0")):
+        head += at.to_bytes(4, "little") + len(heap).to_bytes(4, "little") + name
+        at += len(heap)
+    return b"MZ" + head + strings + user
 
 
 BASE: dict[str, Node] = {
@@ -152,6 +163,11 @@ CASES: dict[str, Case] = {
         kept=(f"{LIB}/libicuuc.so.72", f"{LIB}/libicuuc.so.72.1", f"{LIB}/libicui18n.so.72"),
         gone=(f"{LIB}/libicuio.so.72",),
     ),
+    "ICU for the shim by its earlier name": Case(
+        {"/app/shop.dll": "", "/app/shop.runtimeconfig.json": config("Microsoft.NETCore.App 3.1.0"),
+         f"{CORE}/3.1.23/System.Globalization.Native.so": program("libicuuc.so")},
+        kept=(f"{LIB}/libicuuc.so.72", f"{LIB}/libicui18n.so.72"),
+    ),
     "no ICU where the configuration says that cultures are invariant": Case(
         {**APP, "/app/shop.runtimeconfig.json": config(
             "Microsoft.NETCore.App 8.0.0", configProperties={"System.Globalization.Invariant": True})},
@@ -192,6 +208,14 @@ CASES: dict[str, Case] = {
          f"{LIB}/libother.so": b""},
         kept=(f"{LIB}/libgdiplus.so",),
         gone=(f"{LIB}/libother.so",),
+    ),
+    "a program that an assembly starts, not what one names that starts none": Case(
+        {**APP,
+         "/app/Run.dll": assembly("ProcessStartInfo", literals=("x" * 90, "convert -v", "no such")),
+         "/app/Say.dll": assembly("Console", literals=("sort",)),
+         **{f"/usr/bin/{name}": program() for name in ("convert", "sort")}},
+        kept=("/usr/bin/convert",),
+        gone=("/usr/bin/sort",),
     ),
     "a startup hook with what is beside it": Case(
         {**APP, "/hook/Hook.dll": "", "/hook/Dep.dll": ""},
@@ -254,6 +278,6 @@ def test_chooses_a_version(name: str) -> None:
 def test_readers_take_any_bytes(data: bytes) -> None:
     assert read_runtime_config(data) is None
     assert read_dependencies(data) == []
-    assert read_assembly(data) == []
+    assert read_assembly(data) == {}
     assert read_cultures(data) is False
     assert isinstance(read_installed(data), str)

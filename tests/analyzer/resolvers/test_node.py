@@ -200,6 +200,15 @@ CASES: dict[str, Case] = {
               f"{APP}/near/index.js.map", f"{APP}/near/index.d.ts"),
         gone=("/usr/share/nodejs/far/index.js.map", "/usr/share/nodejs/far/index.d.ts"),
     ),
+    "the compiler at run time with every package of types": Case(
+        {
+            "/app/main.js": "require('ts-node/register')",
+            **library(f"{APP}/ts-node", "register.js", peerDependencies={"typescript": "5"}),
+            **library(f"{APP}/typescript"),
+            **library(f"{APP}/@types/express", "index.d.ts"),
+        },
+        kept=(f"{APP}/@types/express/index.d.ts",),
+    ),
     "a view engine by its name": Case(
         {"/app/main.js": "app.set('view engine', 'ejs')", **library(f"{APP}/ejs")},
         kept=(f"{APP}/ejs/index.js",),

@@ -23,9 +23,13 @@ TOOLS: dict[str, Node] = {
 }
 
 
-def class_file(*constants: str) -> bytes:
-    words = (word.encode() for word in constants)
-    return b"\xca\xfe\xba\xbe" + b"".join(b"\x01" + len(word).to_bytes(2) + word for word in words)
+def class_file(*names: str, literals: str = "") -> bytes:
+    """The head of a class: texts for names, a long (it takes two places), texts with a string each."""
+    texts = (*names, *filter(None, literals.split(";")))
+    pool = [b"\x01" + len(word.encode()).to_bytes(2) + word.encode() for word in texts]
+    strings = [b"\x08" + number.to_bytes(2) for number in range(len(names) + 1, len(texts) + 1)]
+    entries = [*pool, b"\x05" + bytes(8), *strings]
+    return b"\xca\xfe\xba\xbe\0\0\0\x3d" + (len(entries) + 2).to_bytes(2) + b"".join(entries)
 
 
 def jar(**classes: bytes) -> bytes:
@@ -59,9 +63,24 @@ CASES: dict[str, tuple[str, str | bytes, set[str]]] = {
     "PHP's backticks": ("/a.php", "<?php $x = `id -u`;\n", {"id", "dash"}),
     "never an installer": ("/a.rb", "system('apt-get update')\n", set()),
     "what is not there": ("/a.rb", "system('nothing | nobody')\n", set()),
-    "a class that starts processes": ("/a.class", class_file(BUILDER, "/bin/echo"), {"echo"}),
-    "a class that starts none": ("/a.class", class_file("/bin/echo"), set()),
-    "a shell that Java names": ("/a.jar", jar(A=class_file("java/lang/Runtime", "sh")), {"dash"}),
+    "a class that starts processes": ("/a.class", class_file(BUILDER, literals="/bin/echo"), {"echo"}),
+    "a class that starts none": ("/a.class", class_file(literals="/bin/echo"), set()),
+    "a program by its name, and not a method of that name": (
+        "/a.class",
+        class_file(BUILDER, "sort", literals="convert"),
+        {"convert"},
+    ),
+    "a command line that Java's Runtime runs": (
+        "/a.jar",
+        jar(A=class_file("java/lang/Runtime", "exec", literals="id -u;sh")),
+        {"id", "dash"},
+    ),
+    "a class that asks the Runtime for something else": (
+        "/a.class",
+        class_file("java/lang/Runtime", "totalMemory", literals="id"),
+        set(),
+    ),
+    "half a class": ("/a.class", class_file(BUILDER, literals="echo;sort")[:-30], set()),
     "a jar that is none": ("/a.jar", b"PK", set()),
 }
 
