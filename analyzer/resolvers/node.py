@@ -40,6 +40,9 @@ _OUTPUTS: dict[str, tuple[str, ...]] = {
     "@strapi/strapi": ("build", "dist", "public", ".strapi"),
     "nitropack": (".output",),
 }
+# Optional dependencies with which a framework only builds, by the start of their names: what it built runs
+# without them, and a build at the start of the container is seen in the run.
+_COMPILERS: dict[str, tuple[str, ...]] = {"next": ("@next/swc-",)}
 _CACHES = frozenset(("cache", "trace"))
 # Files of a package that only its authors run.
 _FOR_AUTHORS = re.compile(
@@ -169,6 +172,13 @@ class Node:
                 words = []
 
     def _binary(self, view: View, modules: Modules, origin: str, name: str, cwd: str) -> Iterator[Finding]:
+        if "/" in name:
+            # A path is seen from the directory that the process is in.
+            for base in dict.fromkeys((view.config.workdir or "/", cwd)):
+                entry = view.fs.lookup(join(base, name))
+                if entry is not None and entry.executable:
+                    yield Evidence(join(base, name), "script", origin, f"runs {name}")
+            return
         for above in (cwd, *ancestors(cwd)):
             place = join(above, f"node_modules/.bin/{name}")
             if view.fs.lookup(place) is not None:
@@ -352,8 +362,11 @@ class Node:
             pending.extend((found, manifest) for found in self._declared(view, modules, real, facts))
 
     def _declared(self, view: View, modules: Modules, directory: str, facts: dict[str, Any]) -> Iterator[str]:
+        compilers = _COMPILERS.get(facts.get("name") or "", ())
         for kind in ("dependencies", "optionalDependencies", "peerDependencies"):
             for name in facts.get(kind) or ():
+                if name.startswith(compilers):
+                    continue
                 found = modules.find(name, directory)
                 if found is not None and not (
                     kind == "peerDependencies" and self._for_development(view, found)

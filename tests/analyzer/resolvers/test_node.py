@@ -83,6 +83,18 @@ CASES: dict[str, Case] = {
         },
         kept=("/usr/bin/cat", "/usr/bin/sort"),
     ),
+    "a program by its path from the working directory": Case(
+        {
+            "/app/src/main.js": "require('child_process').execFileSync('node_modules/.bin/tool', ['x'])",
+            f"{APP}/.bin/tool": Link("../tool/cli.js"),
+            f"{APP}/tool/cli.js": File("#!/usr/bin/env node\n", 0o755),
+            f"{APP}/tool/package.json": manifest("tool"),
+            f"{APP}/tool/more.js": "",
+        },
+        config=ImageConfig(workdir="/app"),
+        roots=("/app/src/main.js",),
+        kept=(f"{APP}/.bin/tool", f"{APP}/tool/more.js"),
+    ),
     "import, export from and import()": Case(
         {
             "/app/main.mjs": "import a from './a.mjs'; export * from './b.mjs'; await import('./c.mjs')",
@@ -321,6 +333,25 @@ CASES: dict[str, Case] = {
         },
         kept=("/app/.next/server/pages/[slug].js", "/app/public/logo.svg"),
         gone=("/app/.next/cache/x",),
+    ),
+    "a framework without the compiler that it builds with": Case(
+        {
+            "/app/main.js": "require('next')",
+            **library(f"{APP}/next", optionalDependencies={"@next/swc-linux-x64-gnu": "14", "sharp": "*"}),
+            **library(f"{APP}/@next/swc-linux-x64-gnu", "next-swc.node"),
+            **library(f"{APP}/sharp"),
+        },
+        kept=(f"{APP}/sharp/index.js",),
+        gone=(f"{APP}/@next/swc-linux-x64-gnu/next-swc.node",),
+    ),
+    "the same compiler where the run had it": Case(
+        {
+            "/app/main.js": "require('next')",
+            **library(f"{APP}/next", optionalDependencies={"@next/swc-linux-x64-gnu": "14"}),
+            **library(f"{APP}/@next/swc-linux-x64-gnu", "next-swc.node more.js"),
+        },
+        roots=("/app/main.js", f"{APP}/@next/swc-linux-x64-gnu/next-swc.node"),
+        kept=(f"{APP}/@next/swc-linux-x64-gnu/more.js",),
     ),
     "NODE_OPTIONS and -r": Case(
         {"/app/pre.js": "", "/app/m.js": "", **library(f"{APP}/hook")},
