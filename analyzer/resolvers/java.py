@@ -11,6 +11,7 @@ from analyzer.filesystem import ancestors, join, name_of, parent_of
 from analyzer.resolvers.interface import Finding, View
 from analyzer.resolvers.jars import CLASS, CLASS_PATHS, JAR
 from analyzer.resolvers.loader import Flavour, Needer, Search
+from analyzer.resolvers.needs import library_directories
 
 # What of a JVM's home is there to build, document or debug programs.
 _NOT_RUN_TIME = frozenset(
@@ -50,6 +51,7 @@ class Java:
         self._draws = ""
         self._folders: set[str] = set()
         self._listed: set[str] = set()
+        self._native: list[str] = []  # java.library.path
         self._waiting: list[str] = []
 
     def resolve(
@@ -154,6 +156,8 @@ class Java:
 
     def _option(self, view: View, origin: str, word: str) -> Iterator[Finding]:
         """`-Dkey=/file`, `-agentpath:/lib.so`, an archive: an option that names a file that is there."""
+        if word.startswith(("-Djava.library.path=", "-Djna.library.path=")):
+            self._native.extend(word.partition("=")[2].split(":"))
         for match in _ABSOLUTE.findall(word.partition(":")[2] if word.startswith("-X") else word[2:]):
             entry = view.fs.lookup(match)
             if entry is not None and entry.kind == "file":
@@ -194,9 +198,10 @@ class Java:
         facts = view.facts.get_many(JAR, jars)
         for path in jars:
             yield from self._jar(view, path, facts.get(path) or {})
-        for path, draws in view.facts.get_many(CLASS, classes).items():
-            if draws:
+        for path, found in view.facts.get_many(CLASS, classes).items():
+            if found.get("draws"):
                 yield from self._drawing(view, path)
+            yield from self._natives(view, path, found.get("libraries", ()))
         texts = [path for path in paths if _may_start_java(view, path)]
         words = view.facts.get_many(CLASS_PATHS, texts)
         for path in texts:
@@ -215,6 +220,8 @@ class Java:
                 yield Evidence(place, "imported", path, "its manifest's Class-Path", tree=url.endswith("/"))
         if facts.get("draws"):
             yield from self._drawing(view, path)
+        libraries = facts.get("libraries")
+        yield from self._natives(view, path, libraries if isinstance(libraries, list) else ())
         needs = facts.get("needs")
         for name, bits, machine in needs if isinstance(needs, list) else ():
             assert self._search is not None
@@ -255,6 +262,25 @@ class Java:
                 yield Evidence(
                     join(place, folder), "imported", origin, "a servlet container's base", tree=True
                 )
+
+    def _natives(self, view: View, path: str, names: Sequence[str]) -> Iterator[Finding]:
+        """Libraries that a class loads by name, along java.library.path and where the loader looks."""
+        if not names:
+            return
+        folders = [
+            *self._native,
+            *view.config.variable("LD_LIBRARY_PATH").split(":"),
+            "/usr/java/packages/lib",
+        ]
+        for directory in library_directories(view, path):
+            folders += [directory, f"{directory}/jni"]
+        for folder in dict.fromkeys(filter(None, folders)):
+            present = view.fs.names(view.fs.resolve(folder).path)
+            for name in names:
+                known = re.compile(rf"(?:lib)?{re.escape(name)}(?:\.so[.\d]*)?")
+                for file in present:
+                    if ".so" in file and known.fullmatch(file):
+                        yield Evidence(join(folder, file), "linked", path, f"a class loads {name}")
 
     def _drawing(self, view: View, path: str) -> Iterator[Finding]:
         if not self._draws:

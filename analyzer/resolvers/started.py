@@ -16,6 +16,7 @@ from analyzer.evidence import Evidence
 from analyzer.filesystem import name_of
 from analyzer.resolvers.commands import PACKAGE_MANAGERS, find_command, search_path
 from analyzer.resolvers.interface import Extractor, View
+from analyzer.resolvers.jars import literals
 from analyzer.resolvers.shebang import SHEBANG, SHELLS
 
 _CALL = re.compile(
@@ -35,26 +36,6 @@ _INTERPOLATED = re.compile(r"#\{[^}]*\}|\$\{?\w+\}?|@\{?\w+\}?")
 _ENDINGS = {".pl": "perl", ".pm": "perl", ".rb": "ruby", ".ru": "ruby", ".php": "php", ".phtml": "php"}
 _LANGUAGES = ("perl", "ruby", "php")
 
-# Bytes behind the tag of a class file's constants (JVM specification 4.4); 1 is text, 8 a string literal, and
-# 5 and 6 take two places.
-_CONSTANTS = {
-    3: 4,
-    4: 4,
-    5: 8,
-    6: 8,
-    7: 2,
-    8: 2,
-    9: 4,
-    10: 4,
-    11: 4,
-    12: 4,
-    15: 3,
-    16: 2,
-    17: 4,
-    18: 4,
-    19: 2,
-    20: 2,
-}
 _NAME = re.compile(r"(?:/[\w.+@-]+){2,}|[a-z][\w.+-]*")
 # What says that a class starts processes: alone, or one of these with the method's name.
 _STARTERS = (b"java/lang/ProcessBuilder", b"scala/sys/process/")
@@ -101,31 +82,10 @@ def _in_class(data: bytes) -> Iterator[str]:
     """Literals of a class that starts processes, as far as they may be a program; of a command line its first
     word."""
     if any(starter in data for starter in _STARTERS) or all(part in data for part in _RUNTIME):
-        for literal in _literals(data):
+        for literal in literals(data):
             word = literal.partition(" ")[0]
             if _NAME.fullmatch(word):
                 yield word
-
-
-def _literals(data: bytes) -> list[str]:
-    """String literals of a class file (JVM specification 4.4.3)."""
-    texts: dict[int, str] = {}
-    literals: list[int] = []
-    at, index = 10, 1
-    while index < int.from_bytes(data[8:10]) and at < len(data):
-        tag = data[at]
-        if tag == 1:
-            size = 2 + int.from_bytes(data[at + 1 : at + 3])
-            texts[index] = data[at + 3 : at + 1 + size].decode("utf-8", "replace")
-        elif tag in _CONSTANTS:
-            size = _CONSTANTS[tag]
-            if tag == 8:
-                literals.append(int.from_bytes(data[at + 1 : at + 3]))
-        else:
-            break
-        index += 2 if tag in (5, 6) else 1
-        at += 1 + size
-    return [texts[place] for place in literals if place in texts]
 
 
 STARTED = Extractor("started", 2, read_started, 1 << 20)

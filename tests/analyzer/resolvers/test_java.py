@@ -14,6 +14,7 @@ from analyzer.image import ImageConfig
 from analyzer.resolvers.closure import close
 from analyzer.resolvers.jars import read_class, read_class_paths, read_jar
 from analyzer.resolvers.java import Java
+from tests.analyzer.resolvers.classfile import class_file
 from tests.analyzer.resolvers.elfimage import elf
 from tests.imagefs import File, Link, Node, view_of
 
@@ -124,6 +125,21 @@ CASES: dict[str, Case] = {
         kept=("/base/webapps/ROOT/index.html", "/etc/server/server.xml", "/second/webapps/a/b.html"),
         gone=("/base/work/x", "/no/data/x"),
     ),
+    "native libraries that classes load by name, not other texts of the class": Case(
+        {
+            "/app/Main.class": class_file("loadLibrary", literals="fast;hello"),
+            "/app/Other.class": class_file("println", literals="slow"),
+            "/app/a.jar": jar(**{"B.class": class_file("com/sun/jna/Native", literals="magic")}),
+            "/opt/native/libfast.so": b"",
+            "/usr/lib/jni/libmagic.so.1": b"",
+            "/usr/lib/libslow.so": b"",
+        },
+        config=ImageConfig(
+            workdir="/app", cmd=("java", "-Djava.library.path=/opt/native", "-cp", ".:a.jar", "Main")
+        ),
+        kept=("/opt/native/libfast.so", "/usr/lib/jni/libmagic.so.1"),
+        gone=("/usr/lib/libslow.so",),
+    ),
     "an argument file": Case(
         {"/app/args": "-cp lib/b.jar\nx.A\n", "/app/lib/b.jar": jar()},
         config=ImageConfig(workdir="/app", cmd=("java", "@args")),
@@ -192,5 +208,5 @@ def test_reaches(name: str) -> None:
 @pytest.mark.parametrize("data", [b"", b"PK\x03\x04", b"\xca\xfe\xba\xbe", b"\0" * 100])
 def test_readers_take_any_bytes(data: bytes) -> None:
     assert read_jar(data) is None
-    assert read_class(data) is False
+    assert read_class(data) == {}
     assert read_class_paths(data) == []

@@ -11,6 +11,7 @@ from analyzer.evidence import Evidence, EvidenceKind
 from analyzer.image import ImageConfig
 from analyzer.resolvers.closure import close
 from analyzer.resolvers.started import Started, programs_of
+from tests.analyzer.resolvers.classfile import class_file
 from tests.imagefs import File, Link, Node, view_of
 
 TOOLS: dict[str, Node] = {
@@ -21,15 +22,6 @@ TOOLS: dict[str, Node] = {
     "/usr/bin/sh": Link("dash"),
     "/bin": Link("usr/bin"),
 }
-
-
-def class_file(*names: str, literals: str = "") -> bytes:
-    """The head of a class: texts for names, a long (it takes two places), texts with a string each."""
-    texts = (*names, *filter(None, literals.split(";")))
-    pool = [b"\x01" + len(word.encode()).to_bytes(2) + word.encode() for word in texts]
-    strings = [b"\x08" + number.to_bytes(2) for number in range(len(names) + 1, len(texts) + 1)]
-    entries = [*pool, b"\x05" + bytes(8), *strings]
-    return b"\xca\xfe\xba\xbe\0\0\0\x3d" + (len(entries) + 2).to_bytes(2) + b"".join(entries)
 
 
 def jar(**classes: bytes) -> bytes:
