@@ -96,10 +96,11 @@ def _held(subject: Subject, run: Run, name: str) -> str:
     """What a name holds: by an assignment of the same text, else in the build's environment; "" where nobody
     knows."""
     values = [
-        each.value.value if each.value is not None else None
+        word.value if word is not None else None
         for command in subject.body(run).script.commands
         for each in command.assignments
         if each.name == name
+        for word in (each.elements or (each.value,))
     ]
     if values:
         return " ".join(value or "?" for value in values)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import Literal
 
 from analyzer.values import frozen
@@ -54,7 +55,8 @@ def shell_of(words: Sequence[str]) -> Shell:
     """The shell of SHELL's JSON words, or of a program's command line."""
     rest = list(words)
     if rest and _base(rest[0]) == "env":
-        rest = [word for word in rest[1:] if not word.startswith("-") and "=" not in word] or rest
+        own = takewhile(lambda word: word.startswith("-") or "=" in word, rest[1:])
+        rest = rest[1 + len(list(own)) :] or rest
     if not rest:
         return POSIX
     program = rest.pop(0)

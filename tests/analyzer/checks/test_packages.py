@@ -19,6 +19,18 @@ FINDINGS = [
     ("apt: pinned in a variable", "ENV PKGS='a=1 b=2'\nRUN apt-get install -y $PKGS", "DL3008", ""),
     ("apt: unpinned in a variable", "ENV PKGS='a=1 b'\nRUN apt-get install -y $PKGS", "DL3008", "DL3008:3"),
     ("apt: pinned in the text", "RUN deps='a=1 b=2' && apt-get install -y $deps", "DL3008", ""),
+    (
+        "apt: pinned in an array",
+        'SHELL ["bash", "-c"]\nRUN deps=(a=1 "b=2") && apt-get install -y "${deps[@]}"',
+        "DL3008",
+        "",
+    ),
+    (
+        "apt: unpinned in an array",
+        'SHELL ["bash", "-c"]\nRUN deps=(a=1 b) && apt-get install -y "${deps[@]}"',
+        "DL3008",
+        "DL3008:3",
+    ),
     ("apt: unpinned in the text", "RUN deps='a=1 b'; apt-get install -y $deps", "DL3008", "DL3008:2"),
     (
         "apt: more is added on the way",

@@ -19,6 +19,7 @@ from analyzer.shell import Shell, shebang_of, shell_of
         (["/busybox/sh", "-c"], "sh", set()),
         (["busybox", "sh", "-e", "-c"], "sh", {"errexit"}),
         (["/usr/bin/env", "bash", "-c"], "bash", set()),
+        (["/usr/bin/env", "-i", "A=1", "bash", "-o", "pipefail", "-c"], "bash", {"pipefail"}),
         (["zsh", "-c"], "zsh", set()),
         (["cmd", "/S", "/C"], "cmd", set()),
         (["C:\\Windows\\System32\\cmd.exe", "/S"], "cmd", set()),
