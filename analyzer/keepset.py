@@ -66,7 +66,13 @@ def compute(
     the user wishes, at a coverage level. Raises ScratchifyError for a package that is not installed."""
     asked, unmet = _asked(view, wishes)
     everything = [*roots, *entrypoint_roots(view.fs, view.config), *asked]
-    closure = close(view, everything, resolvers_for(coverage), dropped=Matcher(view.fs, wishes.drop))
+    dropped = Matcher(view.fs, wishes.drop)
+    answers: Iterable[Answers] = ()
+    if coverage == "traced":
+        # Who reads a directory for what he wants of it does so at every level: what only the listing shows
+        # would else stay at the lowest level, and go at the next.
+        answers = close(view, everything, resolvers_for("balanced"), dropped=dropped).answers
+    closure = close(view, everything, resolvers_for(coverage), dropped=dropped, answers=answers)
     return KeepSet(view.fs, coverage, closure.evidence, (*unmet, *closure.unresolved), closure.answers)
 
 

@@ -32,15 +32,17 @@ def close(
     resolvers: Sequence[Resolver],
     *,
     dropped: Callable[[str], bool] = lambda _: False,
+    answers: Iterable[Answers] = (),
 ) -> Closure:
     """Close over the roots' evidence.
 
     Every path in the result is in the image. A path brings the links on the way to it, what it leads to when
     it is a link itself, and all directories above. A directory that the run listed brings its entries, unless
     a resolver answers for the lister; that is settled once all other evidence stands, so that it does not
-    depend on who spoke first. What `dropped` says yes to is never kept, and nothing is kept for its sake.
+    depend on who spoke first; `answers` are known beforehand. What `dropped` says yes to is never kept, and
+    nothing is kept for its sake.
     """
-    work = _Work(view, dropped)
+    work = _Work(view, dropped, answers=set(answers))
     with _uncollected():
         for evidence in sorted(set(roots), key=_order):
             work.place(evidence)

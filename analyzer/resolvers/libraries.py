@@ -11,10 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from analyzer.evidence import Evidence
-from analyzer.filesystem import name_of
+from analyzer.filesystem import join, name_of, parent_of
 from analyzer.image import ImageConfig
 from analyzer.resolvers.elf import may_be_elf
 from analyzer.resolvers.elfreader import ELF
+from analyzer.resolvers.hierarchy import SHARED_DIRECTORIES
 from analyzer.resolvers.interface import Extractor, Finding, View
 from analyzer.resolvers.needs import Need, library_directories, told, why
 from analyzer.resolvers.system import HOSTS, SERVICES, USERS
@@ -130,6 +131,7 @@ TABLE: tuple[Need, ...] = (
     ),
     _library("enchant", "spelling providers", trees="{lib}/enchant-2 /usr/share/enchant-2"),
     _library("xml2", "XML catalogues", trees="/etc/xml"),
+    _library("gvc", "layouts and formats, and the list of them", trees="{lib}/graphviz"),
     _library("aprutil", "database drivers", trees="{lib}/apr-util-1"),
     _library("tcl", "Tcl's own scripts", trees="/usr/share/tcltk /usr/lib/tcltk {lib}/tcltk"),
     _library("tk", "Tk's own scripts", trees="/usr/share/tcltk"),
@@ -161,6 +163,16 @@ def read_modules(data: bytes) -> list[str]:
     return sorted({word for line in lines for word in line.split() if word.endswith(".so")})
 
 
+def read_catalog(data: bytes) -> list[str]:
+    """Files that an XML catalogue (OASIS XML Catalogs 1.1) names for others: absolute, or seen from its own
+    folder; sorted. Nothing for any other file."""
+    if b"urn:oasis:names:tc:entity:xmlns:xml:catalog" not in data:
+        return []
+    found = re.findall(rb"""\b(?:catalog|uri)\s*=\s*["'](?:file://)?([^"':]+)["']""", data)
+    return sorted({name.decode("utf-8", "replace") for name in found})
+
+
+CATALOG = Extractor("xml.catalog", 1, read_catalog, 1 << 20)
 NSSWITCH = Extractor("nsswitch.conf", 1, read_services)
 PAM_FILE = Extractor("pam.d", 1, read_modules, 65536)
 
@@ -205,6 +217,23 @@ class Libraries:
         for path in new:
             if path.startswith("/etc/pam.d/") and view.fs.entries[path].kind == "file":
                 yield from _pam_modules(view, path)
+        catalogs = [path for path in new if _may_be_catalog(view, path)]
+        for path, names in view.facts.get_many(CATALOG, catalogs).items():
+            for name in names or ():
+                yield from _catalogued(path, join(parent_of(path), name))
+
+
+def _may_be_catalog(view: View, path: str) -> bool:
+    named = path.startswith("/etc/xml/") or name_of(path) in ("catalog", "catalog.xml")
+    return named and view.fs.entries[path].kind == "file"
+
+
+def _catalogued(source: str, named: str) -> Iterator[Evidence]:
+    """What a catalogue names; a further catalogue with its folder, where the parts of its schemas are."""
+    yield Evidence(named, "linked", source, f"it names {named}")
+    folder = parent_of(named)
+    if name_of(named).startswith("catalog") and folder not in SHARED_DIRECTORIES and folder != "/etc/xml":
+        yield Evidence(folder, "linked", source, f"it names the catalogue {named}", tree=True)
 
 
 def _converts(facts: Mapping[str, Any], config: ImageConfig) -> str:

@@ -73,7 +73,8 @@ def read_literals(data: bytes) -> dict[str, list[str]] | None:
     paths: set[bytes] = set()
     below: set[bytes] = set()
     commands: set[str] = set()
-    for blob in constants(data):
+    for part in constants(data):
+        blob = b"\0" + part  # the first constant has none before it
         paths.update(_spelled(blob, b"/"))
         for start in _RELATIVE:
             below.update(_spelled(blob, start))
@@ -99,7 +100,7 @@ def _spelled(blob: bytes, start: bytes) -> Iterator[bytes]:
         at = blob.find(b"\0" + start, end)
 
 
-LITERALS = Extractor("literals", 4, read_literals)
+LITERALS = Extractor("literals", 5, read_literals)
 
 
 class Literals:
@@ -129,7 +130,8 @@ class Literals:
             author = any(one.kind == "author" for one in kept[path])
             said = literals or {}
             prefix = parent_of(parent_of(path))
-            for literal in (*said.get("paths", ()), *(join(prefix, name) for name in said.get("below", ()))):
+            spelled = [*said.get("paths", ()), *(join(prefix, name) for name in said.get("below", ()))]
+            for literal in (each for one in spelled for each in _listed(one)):
                 yield from self._spelled(view, path, literal, named_by_author=author)
             if said.get("commands"):
                 yield from self._started(view, path, said["commands"])
@@ -187,6 +189,12 @@ class Literals:
             and (entry.executable or entry.path in self._database.owners or _CODE.search(entry.path))
             for entry in view.fs.below(directory)
         )
+
+
+def _listed(literal: str) -> list[str]:
+    """A path, and where it has colons the paths of the search list that it is then."""
+    parts = [part for part in literal.split(":") if part.startswith("/")]
+    return [literal, *parts] if ":" in literal else [literal]
 
 
 def _kept_off(path: str) -> bool:

@@ -8,6 +8,7 @@ from analyzer.errors import ScratchifyError
 from analyzer.evidence import Evidence
 from analyzer.image import ImageConfig
 from analyzer.keepset import Wishes, compute, why, why_not
+from analyzer.recording import Access
 from analyzer.resolvers.table import LEVELS, Coverage
 from tests.analyzer.resolvers.elfimage import elf
 from tests.imagefs import File, Link, Node, view_of
@@ -61,6 +62,31 @@ CONFIG = ImageConfig(cmd=("tool",))
 
 def kept_with(coverage: Coverage = "balanced", **wishes: tuple[str, ...]) -> set[str]:
     return set(compute(view_of(TREE, config=CONFIG), coverage=coverage, wishes=Wishes(**wishes)).evidence)
+
+
+def test_who_answers_for_a_lister_does_so_at_every_level() -> None:
+    packages = "/usr/lib/python3/dist-packages"
+    view = view_of(
+        {
+            "/usr/bin/python3": File(elf(), mode=0o755),
+            "/usr/lib/python3.11/os.py": "",
+            f"{packages}/shop.py": "",
+            f"{packages}/unused.py": "",
+            "/srv/app.py": File("#!/usr/bin/python3\nimport shop\n", mode=0o755),
+            "/srv/seen/picture": "x",
+        },
+        config=ImageConfig(cmd=("/srv/app.py",)),
+        accesses=[
+            Access("/srv/app.py", "open", "", "/usr/bin/python3"),
+            Access(f"{packages}/shop.py", "open", "", "/usr/bin/python3"),
+            Access(packages, "list", "", "/usr/bin/python3"),
+            Access("/srv/seen", "list", "", "/usr/bin/python3"),
+        ],
+    )
+    levels = [set(compute(view, coverage=coverage).evidence) for coverage in LEVELS]
+    assert levels[0] <= levels[1] <= levels[2]
+    assert {"/srv/seen/picture", f"{packages}/shop.py"} <= levels[0]
+    assert f"{packages}/unused.py" not in levels[0]
 
 
 def test_what_the_user_asks_for_stays_with_all_that_it_needs() -> None:

@@ -19,7 +19,33 @@ def program(*uses: str) -> File:
     return File(elf(uses=uses), mode=0o755)
 
 
+CATALOG = '<catalog xmlns="urn:oasis:names:tc:entity:xmlns:xml:catalog"><{}/></catalog>'
+DTD = "/usr/share/xml/book/dtd"
+
 CASES: dict[str, tuple[str, dict[str, Node], set[str], set[str]]] = {
+    "what XML catalogues name, from one to the next": (
+        f"{T}/libxml2.so.2",
+        {
+            f"{T}/libxml2.so.2": elf(soname="libxml2.so.2"),
+            "/etc/xml/catalog": CATALOG.format(f'delegateSystem catalog="file://{DTD}/catalog.xml"'),
+            f"{DTD}/catalog.xml": CATALOG.format('public publicId="-//X//Y" uri="book.dtd"'),
+            f"{DTD}/book.dtd": "x",
+            f"{DTD}/ent/latin.ent": "x",
+            "/usr/share/xml/other/other.dtd": "x",
+        },
+        {f"{DTD}/catalog.xml", f"{DTD}/book.dtd", f"{DTD}/ent/latin.ent"},
+        {"/usr/share/xml/other"},
+    ),
+    "graphviz's plugins and their list": (
+        f"{T}/libgvc.so.6.0.0",
+        {
+            f"{T}/libgvc.so.6.0.0": elf(),
+            f"{T}/graphviz/config6a": "x",
+            f"{T}/graphviz/libgvplugin_core.so.6": elf(),
+        },
+        {f"{T}/graphviz/config6a", f"{T}/graphviz/libgvplugin_core.so.6"},
+        set(),
+    ),
     "gconv for what converts character sets that it is given": (
         "/bin/app",
         {"/bin/app": program("iconv_open"), f"{T}/gconv/UTF-16.so": elf(), f"{T}/gconv/gconv-modules": "x"},

@@ -74,6 +74,13 @@ CASES: dict[str, tuple[str, Node, EvidenceKind, set[str], set[str]]] = {
         set(),
         {"/usr/bin/x86_64-linux-gnu-gcc", "/usr/bin/x86_64-linux-gnu-gcc-12", "/usr/bin/ld.bfd"},
     ),
+    "each directory of a search list": (
+        "/usr/bin/app",
+        spelling("/opt/model/deep:/opt/tool/lib"),
+        "traced",
+        {"/opt/model/deep", "/opt/tool/lib"},
+        {"/opt/model/weights.bin"},
+    ),
     "a directory as such": (
         "/usr/bin/app",
         spelling("/opt/model"),
@@ -206,3 +213,6 @@ def test_what_is_read() -> None:
         "below": ["share/app/y"],
         "commands": ["tar"],
     }
+    # A section may begin with a constant.
+    first = elf(constants=["/etc/app/x"]).replace(b"\0/etc/app/x\0", b"/etc/app/xy\0")
+    assert read_literals(first) == {"paths": ["/etc/app/xy"]}
