@@ -13,6 +13,7 @@ from analyzer.shell.model import (
     Assignment,
     Block,
     Command,
+    Comment,
     Fault,
     Function,
     Part,
@@ -27,6 +28,7 @@ __all__ = [
     "Assignment",
     "Block",
     "Command",
+    "Comment",
     "Dialect",
     "Fault",
     "Function",
@@ -36,6 +38,7 @@ __all__ = [
     "Script",
     "Shell",
     "Word",
+    "comments",
     "options_of",
     "read",
     "shebang_of",
@@ -55,6 +58,16 @@ def read(source: bytes | str, shell: Shell = POSIX) -> Script:
         return _read(text, shell)
     except RecursionError:
         return Script(text, shell, fault=Fault(0, "nested too deeply to read"), reader="partial")
+
+
+def comments(source: bytes, shell: Shell = POSIX) -> tuple[Comment, ...]:
+    """The comments of shell text in order, those of broken text among them; none for a shell that is left
+    alone."""
+    if not shell.readable or b"#" not in source:
+        return ()
+    from analyzer.shell import treesitter
+
+    return treesitter.comments(source)
 
 
 def _read(text: bytes, shell: Shell) -> Script:

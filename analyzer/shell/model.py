@@ -189,6 +189,14 @@ class Pipeline:
 
 
 @frozen
+class Comment:
+    """From its `#` to the end of its line."""
+
+    start: int
+    end: int
+
+
+@frozen
 class Function:
     name: str
     start: int

@@ -26,6 +26,7 @@ from analyzer.shell.model import (
     Assignment,
     BlockKind,
     Command,
+    Comment,
     Fault,
     Part,
     PartKind,
@@ -57,6 +58,9 @@ _DYNAMIC = frozenset(
 _IMPOSSIBLE = re.compile(r"\s|`|\$[A-Za-z0-9_{(@*#?$!-]")
 _ESCAPED = re.compile(r"\\.", re.DOTALL)
 _AROUND_BAR = re.compile(r"(?:\s|\\\n)*\|(?:\s|\\\n)*")
+# Comments behind words between backticks are rare, and each costs another reading.
+_REREADINGS = 20
+_BACKTICK = re.compile(rb"(?<!\\)`")
 _LINE_JOIN = re.compile(rb"(?:\\\r?\n)+")
 
 
@@ -94,8 +98,17 @@ def _grammar() -> object:
 _PLAIN = bytes(range(0x80)) + b"%" * 0x80
 
 
+# A comment that is not to take the rest of its line along, `# like this`: the grammar lets it.
+_ASIDE = re.compile(rb"`[ \t]*#[^`\n]*`")
+
+
 def _tree(source: bytes) -> Node:
-    return _parser().parse(source.translate(_PLAIN)).root_node
+    text = source.translate(_PLAIN)
+    return _parser().parse(_ASIDE.sub(_blank, text) if b"#" in text else text).root_node
+
+
+def _blank(match: re.Match[bytes]) -> bytes:
+    return b"`" + b" " * (len(match[0]) - 2) + b"`"
 
 
 def read(source: bytes, shell: Shell) -> Script | None:
@@ -116,6 +129,39 @@ def read_partly(source: bytes, shell: Shell, fault: Fault) -> Script:
     reader = _Reader(source, shell, strict=False)
     reader.statements(_tree(source).children)
     return reader.out.finish("partial", fault)
+
+
+def comments(source: bytes) -> tuple[Comment, ...]:
+    """The comments of a text in order, those inside backticks left out: they end with the backticks, which
+    the grammar does not know. In text with another error it still tells comments from words."""
+    text = source
+    found: list[Comment] = []
+    for _ in range(_REREADINGS):
+        found = _comments(text)
+        inside = next((each for each in found if _in_backticks(text, each)), None)
+        if inside is None:
+            break
+        closing = text.find(b"`", inside.start)
+        text = text[: inside.start] + b" " * (closing - inside.start) + text[closing:]
+    return tuple(found)
+
+
+def _in_backticks(text: bytes, comment: Comment) -> bool:
+    closed = text.find(b"`", comment.start, comment.end) >= 0
+    return closed and len(_BACKTICK.findall(text, 0, comment.start)) % 2 == 1
+
+
+def _comments(text: bytes) -> list[Comment]:
+    """Every comment node, in order."""
+    found = []
+    waiting = [_tree(text)]
+    while waiting:
+        node = waiting.pop()
+        if node.type == "comment":
+            found.append(Comment(node.start_byte, node.end_byte))
+        elif b"#" in text[node.start_byte : node.end_byte]:
+            waiting += node.children
+    return sorted(found, key=lambda each: each.start)
 
 
 @frozen
