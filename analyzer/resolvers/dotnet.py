@@ -229,7 +229,8 @@ class Dotnet:
         """Native libraries that assemblies import by name, with `lib` before and `.so` behind as the runtime
         tries them, and programs that they start."""
         own = [path for path in assemblies if _FRAMEWORK not in path]
-        for path, facts in view.facts.get_many(ASSEMBLY, own).items():
+        for path, read in view.facts.get_many(ASSEMBLY, own).items():
+            facts = read or {}
             for name in facts.get("starts", ()):
                 found = find_command(view.fs, name, search_path(view.config))
                 if found is not None and name_of(name) not in PACKAGE_MANAGERS:

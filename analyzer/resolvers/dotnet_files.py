@@ -168,6 +168,6 @@ def _text(value: Any) -> str:
 
 RUNTIME_CONFIG = Extractor("dotnet.runtime_config", 1, read_runtime_config)
 DEPENDENCIES = Extractor("dotnet.dependencies", 1, read_dependencies)
-ASSEMBLY = Extractor("dotnet.assembly", 1, read_assembly)
+ASSEMBLY = Extractor("dotnet.assembly", 2, read_assembly)
 CULTURES = Extractor("dotnet.cultures", 1, read_cultures)
 INSTALLED = Extractor("dotnet.installed", 1, read_installed)

@@ -198,7 +198,8 @@ class Java:
         facts = view.facts.get_many(JAR, jars)
         for path in jars:
             yield from self._jar(view, path, facts.get(path) or {})
-        for path, found in view.facts.get_many(CLASS, classes).items():
+        for path, read in view.facts.get_many(CLASS, classes).items():
+            found = read or {}
             if found.get("draws"):
                 yield from self._drawing(view, path)
             yield from self._natives(view, path, found.get("libraries", ()))

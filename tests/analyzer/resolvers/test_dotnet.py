@@ -217,6 +217,10 @@ CASES: dict[str, Case] = {
         kept=("/usr/bin/convert",),
         gone=("/usr/bin/sort",),
     ),
+    "a folder that is called as an assembly": Case(
+        {**APP, "/app/Folder.dll/x": ""},
+        kept=("/app/Folder.dll/x",),
+    ),
     "a startup hook with what is beside it": Case(
         {**APP, "/hook/Hook.dll": "", "/hook/Dep.dll": ""},
         config=environment(DOTNET_STARTUP_HOOKS="/hook/Hook.dll"),

@@ -140,6 +140,11 @@ CASES: dict[str, Case] = {
         kept=("/opt/native/libfast.so", "/usr/lib/jni/libmagic.so.1"),
         gone=("/usr/lib/libslow.so",),
     ),
+    "a folder that is called as a class or a jar": Case(
+        {"/app/x.class/a": "", "/app/y.jar/b": "", "/app/Main.class": class_file()},
+        config=ImageConfig(workdir="/app", cmd=("java", "Main")),
+        kept=("/app/x.class/a", "/app/y.jar/b"),
+    ),
     "an argument file": Case(
         {"/app/args": "-cp lib/b.jar\nx.A\n", "/app/lib/b.jar": jar()},
         config=ImageConfig(workdir="/app", cmd=("java", "@args")),
