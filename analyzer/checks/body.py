@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
@@ -98,6 +99,14 @@ def body_of(node: Instruction, words: tuple[Token, ...], shell: Shell) -> Body:
             )
             writer.add_content(heredoc)
     return Body(node, read(writer.data, shell), tuple(writer.pieces))
+
+
+_BROKEN_ARRAY = re.compile(r"\[\s*[\"'].*\]\s*", re.DOTALL)
+
+
+def meant_as_array(node: Instruction) -> bool:
+    """Is a shell form a JSON array that went wrong: single quotes, a comma at the end?"""
+    return not node.json and _BROKEN_ARRAY.fullmatch(node.arguments.text) is not None
 
 
 def _is_opener(text: str) -> bool:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from analyzer.checks.base_images import environment_names
+from analyzer.checks.body import meant_as_array
 from analyzer.checks.buildkit_stages import lookup_span, rename
 from analyzer.checks.buildkit_style import URL
 from analyzer.checks.interface import Edit, Example, Finding, Fix, Rule, Severity
@@ -112,7 +113,7 @@ def _exec_fix(subject: Subject, stage: Stage, command: Cmd | Entrypoint) -> Fix 
     script = subject.body(command).script
     words = _plain_words(script)
     node = command.node
-    if words is None or node.comments or node.heredocs:
+    if words is None or node.comments or node.heredocs or meant_as_array(node):
         return None
     if isinstance(command, Cmd) and stage.config.entrypoint:
         # With an ENTRYPOINT, CMD's words are its arguments, and the shell is one of them.

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from analyzer.checks import hadolint
 from analyzer.checks.base_images import official_name
+from analyzer.checks.body import meant_as_array
 from analyzer.checks.interface import Edit, Example, Finding, Fix, Rule
 from analyzer.checks.subject import Subject
 from analyzer.dockerfile.instructions import (
@@ -160,6 +161,9 @@ def _same_in_json(subject: Subject, command: Cmd | Entrypoint) -> Fix | None:
     """The array that the image keeps for the shell form: the same command, written out."""
     node = command.node
     if node.comments or node.heredocs or not command.command or not command.command[0]:
+        return None
+    if meant_as_array(node):
+        # What runs now is not what was meant: writing that out would only hide it.
         return None
     array = [*subject.expanded(command).shell, command.command[0]]
     text = json.dumps(array, ensure_ascii=False)

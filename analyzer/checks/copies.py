@@ -36,7 +36,8 @@ def _add_for_copy(subject: Subject) -> Iterator[Finding]:
                 kinds.append(True)
                 continue
             known = _known(subject, source)
-            kinds.append(known)
+            # Another build argument may name an archive.
+            kinds.append(None if "$" in token.text else known)
             # Where there is no file to look at, the name has to do; what a variable hides may be anything.
             if known is False or (known is None and not named_like_one(token.text)):
                 plain.append(token)

@@ -149,6 +149,7 @@ UNSAFE = [
     ("a list", "JSONArgsRecommended", "FROM a\nCMD x && y\n", None),
     ("a pattern", "JSONArgsRecommended", "FROM a\nCMD ls *.py\n", None),
     ("what only a shell has", "JSONArgsRecommended", "FROM a\nCMD exec x\n", None),
+    ("an array in single quotes", "JSONArgsRecommended", "FROM a\nCMD ['x', 'y']\n", None),
     ("CMD as arguments of an ENTRYPOINT", "JSONArgsRecommended", 'FROM a\nENTRYPOINT ["e"]\nCMD x y\n', None),
     ("a mistyped name", "UndefinedVar", "FROM alpine\nENV PATH=$PAHT:/x\n", "ENV PATH=$PATH:/x"),
 ]

@@ -70,6 +70,9 @@ EXEC = [
         'SHELL ["/bin/bash", "-ec"]\nCMD a',
         'SHELL ["/bin/bash", "-ec"]\nCMD ["/bin/bash", "-ec", "a"]',
     ),
+    ("an array in single quotes", "CMD ['a', 'b']", "CMD ['a', 'b']"),
+    ("an array with a comma too many", 'ENTRYPOINT ["a", "b",]', 'ENTRYPOINT ["a", "b",]'),
+    ("a test", "CMD [ -f a ] && b", 'CMD ["/bin/sh", "-c", "[ -f a ] && b"]'),
     ("the check stays: it has a form of its own", "HEALTHCHECK CMD a", "HEALTHCHECK CMD a"),
 ]
 

@@ -52,6 +52,12 @@ CONTENT = [
         "",
         "ARG A=https://a.test\nADD $A/b /a/",
     ),
+    (
+        "a file of a variable: another build may name an archive",
+        "ARG F=plain.conf\nADD $F /a/",
+        "DL3020:3",
+        "ARG F=plain.conf\nADD $F /a/",
+    ),
     ("a variable that nobody knows", "ADD $A /a/", "", "ADD $A /a/"),
     ("a pattern", "ADD *.conf /a/", "DL3020:2", "ADD *.conf /a/"),
     ("lower case", "add plain.conf /a/", "DL3020:2", "copy plain.conf /a/"),
