@@ -95,10 +95,9 @@ ROOT = Rule(
 
 
 def _named_user(subject: Subject) -> Iterator[Finding]:
-    # Only the user of the image is asked for its number, not whoever a step of the build runs as.
-    command = _last_user(subject, subject.final)
-    if command is not None:
-        user = subject.expanded(command).words[0].partition(":")[0]
+    for command in subject.of(User):
+        expanded = subject.expanded(command)
+        user = expanded.words[0].partition(":")[0]
         if user and not user.isdecimal():
             message = f"the user {user} has a name: an orchestrator cannot tell whether that is root"
             yield Finding(NAMED_USER.name, message, command.node.span_of(command.user))
@@ -112,11 +111,14 @@ NAMED_USER = Rule(
     remedy="Write the number.",
     url=hadolint.url("DL3066"),
     check=_named_user,
-    bad=(Example("FROM debian:12\nUSER app\n", lines=(2,)),),
-    good=(
-        Example('FROM debian:12\nARG ID=1000\nUSER 1000:app\nUSER "1000"\nUSER ${ID}\n'),
-        Example("FROM debian:12 AS build\nUSER app\nFROM debian:12\nUSER root\nRUN true\nUSER 1000\n"),
+    bad=(
+        Example("FROM debian:12\nUSER app\n", lines=(2,)),
+        Example(
+            "FROM debian:12 AS build\nUSER app\nFROM debian:12\nUSER root\nRUN true\nUSER 1000\n",
+            lines=(2, 4),
+        ),
     ),
+    good=(Example('FROM debian:12\nARG ID=1000\nUSER 1000:app\nUSER "1000"\nUSER ${ID}\n'),),
 )
 
 
