@@ -1,14 +1,18 @@
-"""What a COPY of the whole context takes along that belongs to no image."""
+"""What a context sends that belongs to no image: taken along by a COPY of the whole, or taken by none."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from analyzer import ignorefile
 from analyzer.checks.final_image import url
 from analyzer.checks.interface import Example, Finding, Rule
 from analyzer.checks.subject import Subject
-from analyzer.dockerfile.instructions import Add, Copy
+from analyzer.copies import stage_copies
+from analyzer.dockerfile.instructions import Add, Copy, Run
+from analyzer.globs import clean, match
+from analyzer.ignorefile import IgnoreFile
 
 # Entries at the top of a context that no image needs; folders end with `/`.
 _STRANGERS = (
@@ -44,12 +48,63 @@ def _strangers(subject: Subject) -> Iterator[Finding]:
     found = _present(subject)
     if not found:
         return
-    shown = ", ".join(found[:4]) + (f" and {len(found) - 4} more" if len(found) > 4 else "")
-    none = ignorefile.find(context, subject.around.dockerfile) is None
-    hint = "there is no .dockerignore" if none else "the ignore file lets them through"
     command = min(commands, key=lambda each: each.node.start_line)
-    message = f"this copies {shown} as well: {hint}"
+    message = f"this copies {_shown(found)} as well: {_let_through(subject, context)}"
     yield Finding(STRANGERS.name, message, command.node.span_of(command.node.arguments))
+
+
+def _unneeded(subject: Subject) -> Iterator[Finding]:
+    context, ignore = subject.around.context, subject.ignore_file
+    uses = list(_uses(subject))
+    if context is None or ignore is None or not uses:
+        return
+    wanted = [source for _, sources in uses for source in sources]
+    if "" in wanted or any("$" in source for source in wanted):
+        return
+    found = [name for name in _sent(subject, context, ignore) if not any(match(top, name) for top in wanted)]
+    if not found:
+        return
+    command = min((command for command, _ in uses), key=lambda each: each.node.start_line)
+    message = f"no instruction takes {_shown(found)} of the context: {_let_through(subject, context)}"
+    yield Finding(UNNEEDED.name, message, command.node.span_of(command.node.arguments))
+
+
+def _uses(subject: Subject) -> Iterator[tuple[Copy | Add | Run, list[str]]]:
+    """The instructions that take something of the context, each with the first parts of its sources; "" is
+    all of it."""
+    for stage in subject.stages:
+        for copy in stage_copies(subject.table, stage.index):
+            command = copy.instruction.command
+            if copy.source is None and copy.sources and isinstance(command, Copy | Add) and not copy.trigger:
+                yield command, [_top(source) for source in copy.sources]
+    for run in subject.of(Run):
+        bound = [_top(mount.source) for mount in run.mounts if mount.type == "bind" and not mount.from_]
+        if bound:
+            yield run, bound
+
+
+def _top(source: str) -> str:
+    return clean(f"/{source}").split("/")[1]
+
+
+def _sent(subject: Subject, context: Path, ignore: IgnoreFile) -> list[str]:
+    """The entries at the top of the context that are sent, but for the build's own files. What an ignore
+    file lets in from below a folder that it keeps back is somebody's choice."""
+    own = {ignorefile.NAME, subject.around.dockerfile.name if subject.around.dockerfile else ""}
+    try:
+        names = sorted(entry.name for entry in context.iterdir())
+    except OSError:
+        return []
+    return [name for name in names if name not in own and not ignore.excludes(name)]
+
+
+def _let_through(subject: Subject, context: Path) -> str:
+    none = ignorefile.find(context, subject.around.dockerfile) is None
+    return "there is no .dockerignore" if none else "the ignore file lets them through"
+
+
+def _shown(names: list[str]) -> str:
+    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
 
 
 def _whole(subject: Subject, command: Copy | Add) -> bool:
@@ -103,4 +158,32 @@ STRANGERS = Rule(
     ),
 )
 
-RULES: tuple[Rule, ...] = (STRANGERS,)
+UNNEEDED = Rule(
+    name="SLIM302",
+    severity="info",
+    summary="Entries of the context are sent that no COPY, ADD or bind mount takes.",
+    why="BuildKit fetches only what an instruction names; other builders, and engines elsewhere, first get "
+    "the whole context.",
+    remedy="Name them in .dockerignore.",
+    url=url("SLIM302"),
+    check=_unneeded,
+    bad=(
+        Example("FROM node:20-slim\nCOPY src /app\n", files={"src/a.js": "", "docs/a.md": ""}, lines=(2,)),
+        Example(
+            "FROM node:20-slim\nRUN --mount=type=bind,source=src,target=/s make\n",
+            files={"src/a.js": "", "movie.mp4": "", ".dockerignore": "docs\n"},
+            lines=(2,),
+        ),
+    ),
+    good=(
+        Example("FROM node:20-slim\nCOPY . /app\n", files={"src/a.js": "", "docs/a.md": ""}),
+        Example(
+            "FROM node:20-slim\nCOPY pack*.json src/ /app/\n",
+            files={"src/a.js": "", "package.json": "", "docs/a.md": "", ".dockerignore": "docs\n"},
+        ),
+        Example("FROM node:20-slim\nCOPY --from=a:1 /a /a\n", files={"docs/a.md": ""}),
+    ),
+    default=False,
+)
+
+RULES: tuple[Rule, ...] = (STRANGERS, UNNEEDED)

@@ -181,14 +181,28 @@ CONTEXT = [
 ]
 
 
+UNNEEDED = [
+    ("a folder that nobody takes", "COPY src /a", {"src/a": "", "docs/b": ""}, "SLIM302:2"),
+    ("all that is sent is taken", "COPY src b* /a/", {"src/a": "", "bb": ""}, ""),
+    ("kept back", "COPY src /a", {"src/a": "", "docs/b": "", ".dockerignore": "docs\n"}, ""),
+    ("taken by another stage", "COPY src /a\nFROM b:1\nCOPY docs /d", {"src/a": "", "docs/b": ""}, ""),
+    ("a mount of the whole", "COPY src /a\nRUN --mount=type=bind,target=/s x", {"src/a": "", "c": ""}, ""),
+    ("a source that only the build knows", "ARG D\nCOPY $D src /a/", {"src/a": "", "docs/b": ""}, ""),
+    ("nothing is taken at all", "RUN make", {"src/a": ""}, ""),
+    ("a path below", "COPY ./src/a /a", {"src/a": "", "src/b": ""}, ""),
+]
+
+
 @pytest.mark.parametrize(
-    ("text", "files", "expected"), [row[1:] for row in CONTEXT], ids=[row[0] for row in CONTEXT]
+    ("rule", "text", "files", "expected"),
+    [(rule, *row[1:]) for rule, rows in (("SLIM301", CONTEXT), ("SLIM302", UNNEEDED)) for row in rows],
+    ids=[row[0] for row in (*CONTEXT, *UNNEEDED)],
 )
-def test_context(text: str, files: dict[str, str], expected: str, tmp_path: Path) -> None:
+def test_context(rule: str, text: str, files: dict[str, str], expected: str, tmp_path: Path) -> None:
     for name, content in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(content)
-    assert found(f"FROM a:1\n{text}\n", "SLIM301", context=tmp_path) == expected
+    assert found(f"FROM a:1\n{text}\n", rule, context=tmp_path) == expected
 
 
 SCRATCH = [
