@@ -136,8 +136,11 @@ class Tree:
 
     def _hide(self, changes: Changes) -> None:
         """Take away what whiteouts hide. They speak of the layers below, wherever they stand in theirs."""
-        removed = {self._seen(path) for path in changes.removed}
-        opaque = {self._seen(path) for path in changes.opaque}
+        fresh = self._replaced_links(changes) if changes.removed or changes.opaque else set()
+        removed, opaque = (
+            {self._seen(path) for path in paths if fresh.isdisjoint(ancestors(path))}
+            for paths in (changes.removed, changes.opaque)
+        )
         if not removed and not opaque:
             return
         hidden = [
@@ -148,6 +151,18 @@ class Tree:
         for path in hidden:
             self._drop(path)
         self.entries.setdefault("/", Entry("/", "dir", 0o755))
+
+    def _replaced_links(self, changes: Changes) -> set[str]:
+        """The links of the layers below that this one puts a directory in the place of: nothing of theirs
+        lies below, and what is hidden there is not what the link led to."""
+        return {
+            change.path
+            for change in changes.entries
+            if isinstance(change, Entry)
+            and change.kind == "dir"
+            and (before := self.entries.get(change.path)) is not None
+            and before.kind == "link"
+        }
 
     def _put(self, entry: Entry) -> None:
         before = self.entries.get(entry.path)

@@ -102,6 +102,20 @@ TREES: list[tuple[str, list[Members], dict[str, bytes | str]]] = [
         {"/": "/", "/usr": "/", "/usr/lib": "/", "/lib": "-> /usr/lib"},
     ),
     (
+        "a directory in a link's place hides nothing of what the link led to",
+        [
+            [member("t/x", b"1"), member("t/y/z", b"2"), symlink("l", "t")],
+            [
+                folder("l"),
+                member("l/.wh..wh..opq"),
+                member("l/.wh.x"),
+                folder("l/y"),
+                member("l/y/.wh..wh..opq"),
+            ],
+        ],
+        {"/": "/", "/t": "/", "/t/x": b"1", "/t/y": "/", "/t/y/z": b"2", "/l": "/", "/l/y": "/"},
+    ),
+    (
         "what aufs left in a layer is no file",
         [[folder(".wh..wh.plnk"), member(".wh..wh.aufs")]],
         {"/": "/"},
