@@ -9,6 +9,7 @@ from analyzer.resolvers.dotnet import Dotnet
 from analyzer.resolvers.elf import Elf
 from analyzer.resolvers.interface import Resolver
 from analyzer.resolvers.java import Java
+from analyzer.resolvers.languages import Languages
 from analyzer.resolvers.libraries import Libraries
 from analyzer.resolvers.literals import Literals
 from analyzer.resolvers.node import Node
@@ -39,6 +40,7 @@ RESOLVERS: tuple[tuple[Callable[[], Resolver], Coverage], ...] = (
     (Ruby, "balanced"),
     (Php, "balanced"),
     (Perl, "balanced"),
+    (Languages, "balanced"),
     (Services, "balanced"),
     (Libraries, "traced"),
     (Interpreters, "traced"),
