@@ -11,7 +11,7 @@ from analyzer.dockerfile.arguments import quoted
 from analyzer.dockerfile.instructions import Arg, From, Pair
 from analyzer.dockerfile.scope import BuildInputs, Expanded, Lookup, evaluate
 from analyzer.dockerfile.source import Span
-from analyzer.dockerfile.suggest import nearest
+from analyzer.dockerfile.suggest import MAX_DISTANCE, nearest
 from analyzer.dockerfile.words import WordError, expand
 from analyzer.reference import ReferenceFormatError, parse
 
@@ -100,8 +100,8 @@ def lookup_span(expanded: Expanded, lookup: Lookup) -> Span:
 
 
 def rename(expanded: Expanded, lookup: Lookup, near: str | None) -> Fix | None:
-    """Write the nearest name instead: a guess, so never unasked."""
-    if near is None or lookup.start is None or lookup.end is None:
+    """Write the nearest name instead: a guess, so never unasked. A name of a letter or two is near to all."""
+    if near is None or len(lookup.name) <= MAX_DISTANCE or lookup.start is None or lookup.end is None:
         return None
     text = expanded.node.joined.text[lookup.start : lookup.end]
     if text.count(lookup.name) != 1:

@@ -151,6 +151,7 @@ UNSAFE = [
     ("what only a shell has", "JSONArgsRecommended", "FROM a\nCMD exec x\n", None),
     ("an array in single quotes", "JSONArgsRecommended", "FROM a\nCMD ['x', 'y']\n", None),
     ("CMD as arguments of an ENTRYPOINT", "JSONArgsRecommended", 'FROM a\nENTRYPOINT ["e"]\nCMD x y\n', None),
+    ("a short name is near to all", "UndefinedVar", "FROM alpine\nENV A=1\nENV B=$P\n", None),
     ("a mistyped name", "UndefinedVar", "FROM alpine\nENV PATH=$PAHT:/x\n", "ENV PATH=$PATH:/x"),
 ]
 
