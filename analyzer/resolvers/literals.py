@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from analyzer.evidence import Evidence
-from analyzer.filesystem import Entry, is_volatile, join, name_of, parent_of
+from analyzer.filesystem import Entry, Filesystem, is_volatile, join, name_of, parent_of
 from analyzer.resolvers.commands import PACKAGE_MANAGERS, find_command, search_path
 from analyzer.resolvers.elf import may_be_elf
 from analyzer.resolvers.elfreader import ELF, constants
@@ -43,6 +43,15 @@ _BUILD_TOOL = re.compile(
 # What relocatable programs look for from the directory above their own.
 _RELATIVE = (b"share/", b"lib/", b"libexec/", b"etc/", b"../share/", b"../lib/", b"../libexec/", b"../etc/")
 
+# What may stand before a path of another word: `../lib/x.c`, `--prefix=/usr/share/x`, `file:///etc/x`.
+_END_OF_WORD = re.compile(rb"[\0\w.,:;=%/~}\"' +-]$")
+
+# Go and Rust keep the length of a constant with its address, and one constant stands right behind another.
+_COUNTED = (b"\xff Go buildinf:", b"RUST_BACKTRACE")
+_RUN = re.compile(rb"(?=(/(?:etc|lib|opt|run|srv|usr|var)/[\w.+@-][\w.+@/-]{0,120}))")
+
+_ROOTS = (b"/etc/", b"/lib/", b"/opt/", b"/run/", b"/srv/", b"/usr/", b"/var/")
+
 # Commands that programs start by name, as far as the name is not an everyday word as well.
 _STARTED = frozenset(
     (
@@ -64,7 +73,8 @@ _CODE = re.compile(r"\.(so(\.[\d.]+)?|py|pyc|js|mjs|cjs|rb|pl|pm|php|jar|class|n
 
 def read_literals(data: bytes) -> dict[str, list[str]] | None:
     """What an ELF file's constants or a text spell: `paths` (absolute, of two or more names), and of an ELF
-    file `below` (from the directory above its own) and `commands` (of those that programs start by name).
+    file `below` (from the directory above its own), `commands` (of those that programs start by name) and
+    `runs` (paths with whatever constants stand behind them).
     None for neither."""
     if data[:4] != b"\x7fELF":
         if b"\0" in data[:8192]:
@@ -76,10 +86,13 @@ def read_literals(data: bytes) -> dict[str, list[str]] | None:
     for part in constants(data):
         blob = b"\0" + part  # the first constant has none before it
         paths.update(_spelled(blob, b"/"))
+        paths.update(_behind_numbers(part))
         for start in _RELATIVE:
             below.update(_spelled(blob, start))
         commands.update(name for name in _STARTED if b"\0" + name.encode() + b"\0" in blob)
     found = {"paths": _texts(paths), "below": _texts(below), "commands": sorted(commands)}
+    if any(sign in data for sign in _COUNTED):
+        found["runs"] = _texts(run for part in constants(data) for run in _RUN.findall(part))
     return {name: values for name, values in found.items() if values}
 
 
@@ -100,7 +113,19 @@ def _spelled(blob: bytes, start: bytes) -> Iterator[bytes]:
         at = blob.find(b"\0" + start, end)
 
 
-LITERALS = Extractor("literals", 5, read_literals)
+def _behind_numbers(part: bytes) -> Iterator[bytes]:
+    """Constants with no zero byte before them: the linker put numbers there, and aligned their end."""
+    for root in _ROOTS:
+        at = part.find(root)
+        while at >= 0:
+            end = part.find(b"\0", at)
+            behind = at % 8 == 0 and _END_OF_WORD.search(part[max(at - 1, 0) : at]) is None
+            if behind and 0 < end - at <= 4096 and _PATH.fullmatch(part[at:end]):
+                yield part[at:end]
+            at = part.find(root, at + 1)
+
+
+LITERALS = Extractor("literals", 6, read_literals)
 
 
 class Literals:
@@ -131,6 +156,7 @@ class Literals:
             said = literals or {}
             prefix = parent_of(parent_of(path))
             spelled = [*said.get("paths", ()), *(join(prefix, name) for name in said.get("below", ()))]
+            spelled += [found for run in said.get("runs", ()) if (found := _longest(view.fs, run))]
             for literal in (each for one in spelled for each in _listed(one)):
                 yield from self._spelled(view, path, literal, named_by_author=author)
             if said.get("commands"):
@@ -189,6 +215,19 @@ class Literals:
             and (entry.executable or entry.path in self._database.owners or _CODE.search(entry.path))
             for entry in view.fs.below(directory)
         )
+
+
+def _longest(fs: Filesystem, run: str) -> str:
+    """The longest path of the image that a run of constants begins with; "" for none of two names."""
+    at, *names = run.split("/")
+    for name in names:
+        if name and f"{at}/{name}" in fs:
+            at = f"{at}/{name}"
+            continue
+        fitting = [one for one in fs.names(fs.resolve(at or "/").path) if name.startswith(one)]
+        at = f"{at}/{max(fitting, key=len)}" if fitting else at
+        break
+    return at if at.count("/") > 1 else ""
 
 
 def _listed(literal: str) -> list[str]:

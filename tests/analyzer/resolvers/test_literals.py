@@ -74,6 +74,13 @@ CASES: dict[str, tuple[str, Node, EvidenceKind, set[str], set[str]]] = {
         set(),
         {"/usr/bin/x86_64-linux-gnu-gcc", "/usr/bin/x86_64-linux-gnu-gcc-12", "/usr/bin/ld.bfd"},
     ),
+    "constants right behind one another, as Rust and Go have them": (
+        "/usr/bin/app",
+        spelling("RUST_BACKTRACE", "no/opt/model/weights.bin/srv/media/logo.pngsuffix/etc/app/app"),
+        "traced",
+        {"/opt/model/weights.bin", "/srv/media/logo.png"},
+        {"/opt/model/deep/vocabulary.txt", "/etc/app/app.conf"},
+    ),
     "each directory of a search list": (
         "/usr/bin/app",
         spelling("/opt/model/deep:/opt/tool/lib"),
@@ -216,3 +223,8 @@ def test_what_is_read() -> None:
     # A section may begin with a constant.
     first = elf(constants=["/etc/app/x"]).replace(b"\0/etc/app/x\0", b"/etc/app/xy\0")
     assert read_literals(first) == {"paths": ["/etc/app/xy"]}
+    # Numbers may stand before it, as in libpaper; then it is aligned, which the end of a word is not.
+    for before, found in (("234567@", {"paths": ["/etc/paper"]}), ("2345678@", {})):
+        assert read_literals(elf(constants=[f"{before}/etc/paper"])) == found
+    # A relative path is none, though aligned.
+    assert read_literals(elf(constants=["45678../lib/own/x.c"])) == {}
