@@ -12,6 +12,8 @@ from analyzer.filesystem import join, name_of, parent_of
 from analyzer.resolvers.commands import PACKAGE_MANAGERS, find_command, search_path
 from analyzer.resolvers.interface import Extractor, Finding, View
 from analyzer.resolvers.service_table import BY_PROGRAM, Service
+from analyzer.shell import read
+from analyzer.shell.calls import calls
 
 _LARGEST = 1 << 20  # bytes of a configuration that is read
 _SCHEMES = re.compile(r"\A(?:unix|file|syslog|pipe|log|files):/*(?=/)")
@@ -160,7 +162,7 @@ class Services:
             self._prefix[service.name] = words[0]
         values = [self._value(view, word) for word in words]
         if name in service.commands:
-            yield from _command(view, path, " ".join(words))
+            yield from _command(view, path, words)
             return
         for value in values:
             for base in self._bases(service, path) if not value.startswith("/") else ("/",):
@@ -257,9 +259,9 @@ def _tree(view: View, place: str, origin: str, reason: str, without: frozenset[s
             yield Evidence(path, "imported", origin, reason)
 
 
-def _command(view: View, origin: str, text: str) -> Iterator[Evidence]:
+def _command(view: View, origin: str, words: Sequence[str]) -> Iterator[Evidence]:
     """A command line of a configuration: its program along PATH, and files that it names."""
-    for number, word in enumerate(_split(text)):
+    for number, word in enumerate(words):
         if number == 0 or name_of(word) == word:
             place = find_command(view.fs, word, search_path(view.config)) if number == 0 else None
         else:
@@ -268,6 +270,11 @@ def _command(view: View, origin: str, text: str) -> Iterator[Evidence]:
             )
         if place is not None and name_of(place) not in PACKAGE_MANAGERS:
             yield Evidence(place, "script", origin, f"starts {word}")
+    # Through wrappers and the text that a shell is given.
+    for call in calls(read(shlex.join(words))):
+        place = find_command(view.fs, call.values[0] or "", search_path(view.config))
+        if place is not None and name_of(place) not in PACKAGE_MANAGERS:
+            yield Evidence(place, "script", origin, f"starts {call.values[0]}")
 
 
 def _cron(view: View, path: str, text: str) -> Iterator[Evidence]:

@@ -121,6 +121,16 @@ CASES: dict[str, Case] = {
         },
         kept=("/etc/supervisor/conf.d/a.conf", "/usr/bin/worker", "/app/w.ini", "/var/log/w"),
     ),
+    "supervisor: what a shell of its runs": Case(
+        "/usr/bin/supervisord",
+        {
+            "/usr/bin/supervisord": program(),
+            "/etc/supervisord.conf": '[program:a]\ncommand=/bin/sh -c "feed 3 | sift; exec worker -v"\n',
+            **{f"/usr/bin/{name}": program() for name in ("feed", "sift", "worker", "other")},
+        },
+        kept=("/usr/bin/feed", "/usr/bin/sift", "/usr/bin/worker"),
+        gone=("/usr/bin/other",),
+    ),
     "s6: the folders of services": Case(
         "/package/s6-svscan",
         {"/package/s6-svscan": program(), "/etc/services.d/web/run": File("#!/bin/sh\n", 0o755)},
