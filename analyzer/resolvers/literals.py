@@ -158,7 +158,10 @@ class Literals:
             spelled = [*said.get("paths", ()), *(join(prefix, name) for name in said.get("below", ()))]
             spelled += [found for run in said.get("runs", ()) if (found := _longest(view.fs, run))]
             for literal in (each for one in spelled for each in _listed(one)):
-                yield from self._spelled(view, path, literal, named_by_author=author)
+                # What a configuration that is read serves is the author's choice, whoever wrote it; which of
+                # its further parts it includes is for its program's resolver to say.
+                chosen = path in used and not literal.startswith("/etc/")
+                yield from self._spelled(view, path, literal, named_by_author=author or chosen)
             if said.get("commands"):
                 yield from self._started(view, path, said["commands"])
 

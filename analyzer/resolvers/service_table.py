@@ -92,6 +92,16 @@ SERVICES: tuple[Service, ...] = (
         " /usr/local/apache2/logs /etc/apache2/magic /var/www /var/cache/apache2/mod_cache_disk",
     ),
     _service(
+        "lighttpd",
+        "lighttpd lighttpd-angel",
+        configs="/etc/lighttpd/lighttpd.conf /etc/lighttpd/conf-enabled/*",
+        includes="include",
+        trees="server.document-root",
+        started="alias.url",
+        folders="/etc/lighttpd /usr/share/lighttpd",
+        places="/var/log/lighttpd /var/cache/lighttpd /run/lighttpd",
+    ),
+    _service(
         "supervisor",
         "supervisord",
         configs="/etc/supervisor/supervisord.conf /etc/supervisord.conf /etc/supervisord/supervisord.conf",

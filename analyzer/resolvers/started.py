@@ -1,7 +1,8 @@
-"""Commands that an author's own Perl, Ruby, PHP and Java sources start.
+"""Commands that an author's own sources start: of Perl, Ruby, PHP, Java, and languages without a resolver.
 
 A constant command is looked up along PATH as execvp(3) does. Perl and Ruby hand a command to a shell where it
-has one of a shell's signs (perlfunc exec, Kernel#exec), PHP always (its program execution functions). What
+has one of a shell's signs (perlfunc exec, Kernel#exec), PHP always (its program execution functions), and so
+do the languages of `_SHELLED`, whose functions are system(3) and popen(3) or do the same. What
 libraries start is theirs to say: their languages' resolvers follow them.
 """
 
@@ -21,7 +22,7 @@ from analyzer.resolvers.shebang import SHEBANG, SHELLS
 
 _CALL = re.compile(
     r"\b(?:system|exec|spawn|popen|popen2e?|popen3|capture2e?|capture3|pipeline|shell_exec|passthru"
-    r"|proc_open|open)\s*\(?\s*(?:\[\s*)?(?:(?:my\s+)?\$\w+\s*,\s*[\"'](?:-\||\|-)[\"']\s*,\s*)?"
+    r"|proc_open|open|system2|cmd|execute|open-input-pipe|open-output-pipe|run-program)\s*\(?\s*(?:\[\s*)?(?:(?:my\s+)?\$\w+\s*,\s*[\"'](?:-\||\|-)[\"']\s*,\s*)?"
     r"(?:\"((?:[^\"\\\n]|\\.)+)\"|'((?:[^'\\\n]|\\.)+)')"
 )
 # Backticks stand where a value does: in a string they quote names, as SQL in PHP has them.
@@ -35,6 +36,11 @@ _INTERPOLATED = re.compile(r"#\{[^}]*\}|\$\{?\w+\}?|@\{?\w+\}?")
 
 _ENDINGS = {".pl": "perl", ".pm": "perl", ".rb": "ruby", ".ru": "ruby", ".php": "php", ".phtml": "php"}
 _LANGUAGES = ("perl", "ruby", "php")
+
+# os.execute and io.popen of Lua, system of R and Octave, os:cmd of Erlang, Sys.command of OCaml, …
+_SHELLED = dict.fromkeys(
+    (".lua", ".R", ".r", ".m", ".erl", ".escript", ".exs", ".scm", ".lisp", ".jl", ".awk"), "shelled"
+)
 
 _NAME = re.compile(r"(?:/[\w.+@-]+){2,}|[a-z][\w.+-]*")
 # What says that a class starts processes: alone, or one of these with the method's name.
@@ -88,7 +94,7 @@ def _in_class(data: bytes) -> Iterator[str]:
                 yield word
 
 
-STARTED = Extractor("started", 2, read_started, 1 << 20)
+STARTED = Extractor("started", 3, read_started, 1 << 20)
 CLASSES = Extractor("started.classes", 2, read_classes)
 
 
@@ -109,7 +115,7 @@ class Started:
         languages = {path: language for path in own if (language := _language(view, path))}
         for path, commands in view.facts.get_many(STARTED, sorted(languages)).items():
             for command in commands or ():
-                yield from _started(view, path, command, shell=languages[path] == "php")
+                yield from _started(view, path, command, shell=languages[path] in ("php", "shelled"))
         classes = [path for path in own if path.endswith((".jar", ".war", ".class"))]
         for path, words in view.facts.get_many(CLASSES, classes).items():
             for word in words or ():
@@ -117,7 +123,8 @@ class Started:
 
 
 def _language(view: View, path: str) -> str:
-    known = next((language for ending, language in _ENDINGS.items() if path.endswith(ending)), "")
+    endings = (_ENDINGS | _SHELLED).items()
+    known = next((language for ending, language in endings if path.endswith(ending)), "")
     if known or not view.fs.entries[path].executable:
         return known
     words = " ".join(view.facts.get(SHEBANG, path) or ())

@@ -168,6 +168,18 @@ def test_configuration_that_nobody_reads_names_nothing() -> None:
     assert "/srv/media/logo.png" not in close(view_of(TREE), [root], [Literals()]).evidence
 
 
+def test_data_that_a_read_configuration_names() -> None:
+    tree: dict[str, Node] = {
+        "/etc/app/app.conf": "root /srv/pages\ninclude /etc/app/parts\n",
+        "/etc/app/parts/other.conf": "x",
+        "/srv/pages/deep/a.css": "x",
+    }
+    root = Evidence("/etc/app/app.conf", "traced", "probe 1", "opened")
+    evidence = close(view_of(tree), [root], [Literals()]).evidence
+    assert "/srv/pages/deep/a.css" in evidence
+    assert "/etc/app/parts/other.conf" not in evidence
+
+
 def test_paths_in_env() -> None:
     config = ImageConfig(env=(("MODEL", "/opt/model"), ("TOOL_HOME", "/opt/tool"), ("PATH", "/usr/bin:/bin")))
     evidence = close(view_of(TREE, config=config), [], [Literals()]).evidence

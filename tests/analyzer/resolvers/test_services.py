@@ -34,6 +34,21 @@ class Case:
 
 
 CASES: dict[str, Case] = {
+    "lighttpd: what it serves, and the programs below an alias": Case(
+        "/usr/sbin/lighttpd",
+        {
+            "/usr/sbin/lighttpd": program(),
+            "/etc/lighttpd/lighttpd.conf": 'server.document-root = "/srv/www"\n',
+            "/etc/lighttpd/conf-enabled/10-cgi.conf": (
+                '$HTTP["url"] =~ "^/cgi/" {\n\talias.url += ( "/cgi/" => "/usr/lib/cgi/" )\n}\n'
+            ),
+            "/srv/www/deep/a.css": "",
+            "/usr/lib/cgi/a.sh": program(b"#!/bin/sh\n"),
+            "/srv/other/a.css": "",
+        },
+        kept=("/srv/www/deep/a.css", "/usr/lib/cgi/a.sh"),
+        gone=("/srv/other/a.css",),
+    ),
     "nginx: includes seen from its configuration, modules from its prefix, what it serves": Case(
         "/usr/sbin/nginx",
         {
