@@ -99,6 +99,7 @@ TABLE: tuple[Need, ...] = (
     _library("OpenCL", "OpenCL drivers", trees="/etc/OpenCL"),
     _library("va", "video drivers", trees="{lib}/dri"),
     _library("asound", "sound configuration and plugins", trees="/usr/share/alsa /etc/alsa {lib}/alsa-lib"),
+    _library("sox", "formats of sound files", trees="{lib}/sox"),
     _library("gstreamer", "media plugins", trees="{lib}/gstreamer-1.0 {lib}/gstreamer1.0"),
     _library(
         "MagickCore",
@@ -173,6 +174,7 @@ def read_catalog(data: bytes) -> list[str]:
 
 
 CATALOG = Extractor("xml.catalog", 1, read_catalog, 1 << 20)
+_OPENERS = frozenset(("dlopen", "dlmopen"))
 NSSWITCH = Extractor("nsswitch.conf", 1, read_services)
 PAM_FILE = Extractor("pam.d", 1, read_modules, 65536)
 
@@ -207,6 +209,8 @@ class Libraries:
                 made = why(need, path, facts)
                 if made:
                     yield from told(view, need, "linked", path, f"{need.reason} ({made})")
+            if not _OPENERS.isdisjoint(facts.get("uses", ())) and facts.get("interp"):
+                yield from _beside(view, path)
             converts = _converts(facts, view.config)
             if converts:
                 for directory in library_directories(view, path):
@@ -221,6 +225,16 @@ class Libraries:
         for path, names in view.facts.get_many(CATALOG, catalogs).items():
             for name in names or ():
                 yield from _catalogued(path, join(parent_of(path), name))
+
+
+def _beside(view: View, program: str) -> Iterator[Evidence]:
+    """Libraries in a program's own folder: names that it builds from where it is."""
+    folder = parent_of(program)
+    if folder in SHARED_DIRECTORIES or name_of(folder) in ("bin", "sbin"):
+        return
+    for path in view.fs.children(folder):
+        if view.fs.entries[path].kind == "file" and path.endswith(".so"):
+            yield Evidence(path, "linked", program, "it opens libraries, and this one is beside it")
 
 
 def _may_be_catalog(view: View, path: str) -> bool:

@@ -47,6 +47,8 @@ _BY_NAME: dict[str, tuple[str, ...]] = {
 }
 _LIBRARY = re.compile(r"(?:^|;|\{)\s*(?:use|no|require)\s+([A-Za-z_]\w*(?:(?:::|')\w+)*)", re.MULTILINE)
 _FILE = re.compile(r"\b(?:require|do)\s*\(?\s*[\"']([^\"'$@\n]+)[\"']")
+# A file whose last name alone is only known at run time: `require "File/Spec/$module.pm"`.
+_FOLDER = re.compile(r"\b(?:require|do)\s*\(?\s*\"((?:[\w-]+/)+)[\w-]*\$\{?\w+\}?[\w.-]*\"")
 _PARENTS = re.compile(r"\buse\s+(?:parent|base|aliased|autouse|if)\b([^;]*);")
 _PATHS = re.compile(r"\b(?:use\s+lib|unshift\s*\(?\s*@INC\s*,|push\s*\(?\s*@INC\s*,)([^;]*);")
 _NAMES = re.compile(r"[\"'( ]([A-Z]\w*(?:::\w+)+|[A-Z]\w+)(?=[\"')\s;])")
@@ -62,7 +64,7 @@ _DIRECTORY = re.compile(rb"(?<=\0)/[\w./+-]*perl[\w./+-]*(?=\0)")
 
 def read_perl(data: bytes) -> dict[str, Any]:
     """`modules`, `files` (of require and do), `paths` (added to @INC), `shares` (folders of data below
-    `auto`), `opaque`: see perlfunc."""
+    `auto`), `folders` (the run chooses a file of it), `opaque`: see perlfunc."""
     text = data.decode("utf-8", "replace")
     code = _POD.sub("", re.split(r"^__(?:END|DATA)__$", text, maxsplit=1, flags=re.MULTILINE)[0])
     code = re.sub(r"^\s*#.*$", "", code, flags=re.MULTILINE)
@@ -82,6 +84,7 @@ def read_perl(data: bytes) -> dict[str, Any]:
         "files": sorted(set(_FILE.findall(code))),
         "paths": sorted(set(paths)),
         "shares": sorted({name.replace("::", "-") for name in _SHARE.findall(code)}),
+        "folders": sorted({name.rstrip("/") for name in _FOLDER.findall(code)}),
         "opaque": bool(_OPAQUE.search(code)),
     }
 
@@ -92,7 +95,7 @@ def read_inc(data: bytes) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-SOURCE = Extractor("perl.source", 3, read_perl)
+SOURCE = Extractor("perl.source", 4, read_perl)
 INC = Extractor("perl.inc", 1, read_inc)
 
 
@@ -170,6 +173,8 @@ class Perl:
         for name in facts["shares"]:
             yield from self._ask(view, f"auto/share/dist/{name}/*", path)
             yield from self._ask(view, f"auto/share/module/{name}/*", path)
+        for name in facts["folders"]:
+            yield from self._ask(view, f"{name}/*", path)
         for file in facts["files"]:
             beside = join(here, file)
             if view.fs.lookup(beside) is not None:

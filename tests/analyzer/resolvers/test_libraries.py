@@ -36,6 +36,31 @@ CASES: dict[str, tuple[str, dict[str, Node], set[str], set[str]]] = {
         {f"{DTD}/catalog.xml", f"{DTD}/book.dtd", f"{DTD}/ent/latin.ent"},
         {"/usr/share/xml/other"},
     ),
+    "libraries beside a program that opens some": (
+        "/usr/lib/packer/pack",
+        {
+            "/usr/lib/packer/pack": File(elf(uses=["dlopen"], interp="/lib/ld.so"), mode=0o755),
+            "/usr/lib/packer/codec.so": elf(),
+            "/usr/lib/packer/readme": "x",
+        },
+        {"/usr/lib/packer/codec.so"},
+        {"/usr/lib/packer/readme"},
+    ),
+    "none beside a program that opens none": (
+        "/usr/lib/packer/pack",
+        {
+            "/usr/lib/packer/pack": File(elf(interp="/lib/ld.so"), mode=0o755),
+            "/usr/lib/packer/codec.so": elf(),
+        },
+        set(),
+        {"/usr/lib/packer/codec.so"},
+    ),
+    "sox's formats": (
+        f"{T}/libsox.so.3",
+        {f"{T}/libsox.so.3": elf(), f"{T}/sox/libsox_fmt_vorbis.so": elf()},
+        {f"{T}/sox/libsox_fmt_vorbis.so"},
+        set(),
+    ),
     "graphviz's plugins and their list": (
         f"{T}/libgvc.so.6.0.0",
         {

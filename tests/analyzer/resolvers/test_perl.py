@@ -48,6 +48,10 @@ CASES: dict[str, Case] = {
         kept=(f"{VENDOR}/Foo/Bar.pm", f"{VENDOR}/Foo/Lazy.pm"),
         gone=(f"{VENDOR}/Foo/Other.pm",),
     ),
+    "a file that the run chooses from a folder, as File::Spec does": Case(
+        {"/app/a.pl": 'my $module = $own{$^O} || "Bar";\nrequire "Foo/$module.pm";'},
+        kept=(f"{VENDOR}/Foo/Bar.pm", f"{VENDOR}/Foo/Other.pm"),
+    ),
     "base classes": Case(
         {"/app/a.pl": "use parent -norequire, 'X';\nuse base qw(Foo::Other Foo::Bar);"},
         kept=(f"{VENDOR}/Foo/Other.pm", f"{VENDOR}/Foo/Bar.pm"),
