@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from analyzer.evidence import Evidence
 from analyzer.filesystem import join, name_of, parent_of
 from analyzer.resolvers.commands import PACKAGE_MANAGERS, find_command, search_path
+from analyzer.resolvers.folders import links_to_folder
 from analyzer.resolvers.interface import Extractor, Finding, View
 from analyzer.resolvers.service_table import BY_PROGRAM, Service
 from analyzer.shell import read
@@ -247,6 +248,9 @@ def _tree(view: View, place: str, origin: str, reason: str, without: frozenset[s
         return
     if entry.kind != "dir" or not without:
         yield Evidence(place, "imported", origin, reason, tree=True)
+        for one in view.fs.below(entry.path) if entry.kind == "dir" else ():
+            if links_to_folder(view.fs, one.path):
+                yield Evidence(one.path, "imported", origin, reason, tree=True)
         return
     pending = [entry.path]
     yield Evidence(place, "imported", origin, reason)

@@ -34,6 +34,15 @@ class Case:
 
 
 CASES: dict[str, Case] = {
+    "Squid: error pages of another package, which a link leads to": Case(
+        "/usr/sbin/squid",
+        {
+            "/usr/sbin/squid": program(),
+            "/usr/share/squid/errors": Link("../squid-langpack"),
+            "/usr/share/squid-langpack/de/ERR_DENIED": "",
+        },
+        kept=("/usr/share/squid-langpack/de/ERR_DENIED",),
+    ),
     "lighttpd: what it serves, and the programs below an alias": Case(
         "/usr/sbin/lighttpd",
         {
