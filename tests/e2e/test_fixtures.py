@@ -40,8 +40,12 @@ LARGEST = {
 }
 # What `make e2e-all` adds: they take too long to be built with every change.
 LARGEST_OF_ALL = {
+    "celery": 83,
     "convert": 17,
+    "django": 70,
+    "entrypoints": 39,
     "express": 114,
+    "fastapi": 84,
     "java-drawing": 222,
     "java-http": 188,
     "java-nested": 188,
@@ -49,6 +53,7 @@ LARGEST_OF_ALL = {
     "nginx-templates": 16,
     "no-shell": 4,
     "node-worker": 110,
+    "pandas": 225,
     "perl-dbi": 68,
     "php-fpm": 118,
     "postgres": 110,
