@@ -260,7 +260,7 @@ class Python:
         kept: Mapping[str, Sequence[Evidence]],
     ) -> Iterator[Finding]:
         owner = lookup.owner(path)
-        standard = owner is None and any(item.holds(path) for item in lookup.environments)
+        standard = owner is None and any(item.is_standard(path) for item in lookup.environments)
         known = path in lookup.passive or path in lookup.reached
         if owner is not None and not known and _touched(kept.get(path, ())):
             lookup.reached.add(path)

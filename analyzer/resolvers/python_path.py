@@ -45,6 +45,11 @@ class Environment:
     def holds(self, path: str) -> bool:
         return path.startswith(self._below)
 
+    def is_standard(self, path: str) -> bool:
+        """Is this below the standard library, site directories in it included? What a .pth file adds to the
+        search path, as an editable install does, is an author's own."""
+        return path.startswith(f"{self.stdlib}/")
+
 
 def is_interpreter(path: str) -> bool:
     return bool(_INTERPRETER.match(name_of(path)) or _SHARED.match(name_of(path)))

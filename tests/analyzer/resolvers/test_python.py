@@ -483,6 +483,16 @@ CASES: dict[str, Case] = {
         },
         kept=(f"{STDLIB}/_sysconfigdata__x86_64-linux-gnu.py",),
     ),
+    "a group of entry points that an editable install asks for": Case(
+        {
+            "__editable__.tool-1.0.pth": "/src/tool\n",
+            "/src/tool/tool.py": "import importlib.metadata as m\nm.entry_points(group='tool.more')",
+            "/app/main.py": "import tool",
+            "more.py": "",
+            **installed("more", "1.0", "more.py", points="[tool.more]\nx = more\n"),
+        },
+        kept=("more.py", "more-1.0.dist-info/METADATA"),
+    ),
     "zones that the system lacks": Case(
         {
             "/app/main.py": "from zoneinfo import ZoneInfo",
