@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from analyzer.evidence import Evidence
+from analyzer.evidence import Evidence, Unresolved
 from analyzer.resolvers.elf import may_be_elf
-from analyzer.resolvers.interface import View
+from analyzer.resolvers.interface import Finding, View
 from analyzer.resolvers.needs import Need, told
 
 
@@ -90,16 +90,26 @@ LANGUAGES: tuple[Need, ...] = (
 
 
 class Languages:
-    """Keeps the search path of an interpreter whole: right rather than small."""
+    """Keeps the search path of an interpreter whole, right rather than small, and says so."""
 
     name = "languages"
 
+    def __init__(self) -> None:
+        self._said: set[str] = set()
+
     def resolve(
         self, view: View, new: Sequence[str], kept: Mapping[str, Sequence[Evidence]]
-    ) -> Iterator[Evidence]:
+    ) -> Iterator[Finding]:
         for path in new:
             if may_be_elf(view.fs.entries[path]):
                 for need in LANGUAGES:
                     if need.files.search(path):
-                        reason = f"{need.reason}, whole: no resolver reads {need.name}"
-                        yield from told(view, need, "imported", path, reason)
+                        yield from self._whole(view, need, path)
+
+    def _whole(self, view: View, need: Need, path: str) -> Iterator[Finding]:
+        reason = f"{need.reason}, whole: no resolver reads {need.name}"
+        there = [one for one in told(view, need, "imported", path, reason) if view.fs.lookup(one.path)]
+        yield from there
+        if there and need.name not in self._said:
+            self._said.add(need.name)
+            yield Unresolved(path, self.name, f"no resolver reads {need.name}: its modules are kept whole")

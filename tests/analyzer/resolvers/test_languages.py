@@ -75,3 +75,15 @@ def test_keeps_the_search_path(root: str, tree: dict[str, Node], kept: set[str],
     found = close(view, [Evidence(root, "traced", "probe 1", "ran")], [Elf(), Languages()]).evidence
     assert kept <= set(found)
     assert gone.isdisjoint(found)
+
+
+def test_says_so_once_for_a_language_that_has_modules() -> None:
+    tree: dict[str, Node] = {
+        "/usr/bin/lua5.4": PROGRAM,
+        "/usr/bin/lua5.3": PROGRAM,
+        "/usr/bin/jq": PROGRAM,
+        "/usr/share/lua/5.4/a.lua": "x",
+    }
+    roots = [Evidence(path, "traced", "probe 1", "ran") for path in tree if path.startswith("/usr/bin/")]
+    unresolved = close(view_of(tree), roots, [Languages()]).unresolved
+    assert [one.reason for one in unresolved] == ["no resolver reads Lua: its modules are kept whole"]
