@@ -189,9 +189,14 @@ class _Reader:
                 self.libraries.add(f"lib{text}.so" if last == "find_library" else text)
 
     def _program(self, node: ast.Call) -> None:
-        first = node.args[0] if node.args else _keyword(node, "args")
+        first: ast.expr | None = node.args[0] if node.args else _keyword(node, "args")
         if isinstance(first, ast.List | ast.Tuple) and first.elts:
             first = first.elts[0]
+        elif isinstance(first, ast.Call) and isinstance(callee := first.func, ast.Attribute):
+            if self.qualified(callee) == "shlex.split":
+                first = first.args[0] if first.args else None
+            elif callee.attr == "split":
+                first = callee.value
         value = None if first is None else self.evaluate(first)
         if value and not value.startswith((WILD, FILE)):
             self.programs.add(value)
@@ -570,12 +575,14 @@ def read_config_words(data: bytes) -> dict[str, list[str]]:
     }
 
 
-def _extractor(name: str, function: Callable[[bytes], Any], limit: int | None = None) -> Extractor:
-    return Extractor(f"python.{name}", 1, function, limit)
+def _extractor(
+    name: str, function: Callable[[bytes], Any], limit: int | None = None, version: int = 1
+) -> Extractor:
+    return Extractor(f"python.{name}", version, function, limit)
 
 
-SOURCE = _extractor("source", read_source)
-ARCHIVE = _extractor("archive", read_archive)
+SOURCE = _extractor("source", read_source, version=2)
+ARCHIVE = _extractor("archive", read_archive, version=2)
 BYTECODE = _extractor("bytecode", read_bytecode)
 EXTENSION = _extractor("extension", read_extension)
 SHEBANG = _extractor("shebang", read_shebang, 256)

@@ -493,6 +493,14 @@ CASES: dict[str, Case] = {
         },
         kept=("more.py", "more-1.0.dist-info/METADATA"),
     ),
+    "a command line that is split as it is started": Case(
+        {
+            "/app/main.py": "import os, shlex\nos.execvp('cores -p'.split())\nos.execvp(shlex.split('a b'))",
+            "/usr/bin/cores": File(b"\x7fELF", 0o755),
+            "/usr/bin/a": File(b"\x7fELF", 0o755),
+        },
+        kept=("/usr/bin/cores", "/usr/bin/a"),
+    ),
     "zones that the system lacks": Case(
         {
             "/app/main.py": "from zoneinfo import ZoneInfo",
