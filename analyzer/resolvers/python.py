@@ -25,6 +25,8 @@ from analyzer.resolvers.python_standard import BY_NAME, FROM_SITES, STARTUP, WIT
 from analyzer.resolvers.started import programs_of
 
 CONFIG_SUFFIXES = (".yaml", ".yml", ".toml", ".ini", ".cfg", ".conf", ".json", ".sh", ".env")
+# What servers (mod_wsgi) and desktops run as a script, whatever its mode.
+SCRIPTS = (".py", ".wsgi", ".pyw")
 ARCHIVES = (".pyz", ".egg", ".zip")
 CONFIG_SIZE = 1 << 18  # bytes
 SCRIPT_SIZE = 1 << 20
@@ -144,7 +146,7 @@ class Python:
             entry = view.fs.get(path)
             if entry is None or entry.kind != "file":
                 continue
-            if path.endswith((".py", *ARCHIVES)):
+            if path.endswith((*SCRIPTS, *ARCHIVES)):
                 sources.append(path)
             elif path.endswith(".pyc"):
                 yield from self._bytecode(view, path, sources)

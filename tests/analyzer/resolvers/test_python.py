@@ -82,6 +82,12 @@ def closed(case: Case, roots: tuple[str, ...] | None = None) -> Closure:
 
 
 CASES: dict[str, Case] = {
+    "a script of mod_wsgi": Case(
+        {"/app/app.wsgi": "def f():\n    import json\n"},
+        kept=(f"{STDLIB}/json/__init__.py", f"{STDLIB}/json/decoder.py", f"{STDLIB}/re.py"),
+        gone=(f"{STDLIB}/json/tool.py",),
+        roots=("/app/app.wsgi",),
+    ),
     "an import inside a function": Case(
         {"/app/main.py": "def f():\n    import json\n"},
         kept=(f"{STDLIB}/json/__init__.py", f"{STDLIB}/json/decoder.py", f"{STDLIB}/re.py"),
