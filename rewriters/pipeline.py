@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -76,6 +76,7 @@ def replan(request: Request, source: Source) -> Rewritten:
         source, request.keeping, image, recording, facts, lambda: recorded_tools(recording, source)
     )
     kept = planner.keep()
+    require_current(facts, kept.evidence, source)
     if facts.unknown:
         lacking = Unresolved(
             min(facts.unknown),
@@ -87,6 +88,18 @@ def replan(request: Request, source: Source) -> Rewritten:
     after = measure(image.fs.entries[path] for path in kept.evidence)
     text = text_of(planner, request, assembly)
     return Rewritten(source, text, measure(image.fs), after, kept, recording, assembly)
+
+
+def require_current(facts: RecordedFacts, kept: Collection[str], source: Source) -> None:
+    """Raise ScratchifyError where a kept file was read by another version of an extractor only: what the file
+    needs is then not known, and a plan without it could break the app."""
+    outdated = sorted(facts.outdated.intersection(kept))
+    if outdated:
+        raise ScratchifyError(
+            "the recording was made by another version of scratchify: it lacks what this one knows of"
+            f" {len(outdated)} kept files, {outdated[0]} the first",
+            hint=f"record again: scratchify trace {source.name}",
+        )
 
 
 def recorded_tools(recording: Recording, source: Source) -> Tools | None:

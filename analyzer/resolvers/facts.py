@@ -150,7 +150,11 @@ class LiveFacts:
             if places[path]:
                 rows.append((places[path], digest, value))
         if rows and self.cache is not None:
-            self.cache.store(key_of(extractor), rows)
+            try:
+                self.cache.store(key_of(extractor), rows)
+            except sqlite3.Error:
+                # A full disk, for one: what cannot be remembered is only slower the next time.
+                self.cache = None
         return facts
 
     def _place(self, entry: Entry, extractor: Extractor) -> str:
@@ -183,11 +187,13 @@ class LiveFacts:
 
 @dataclass(slots=True)
 class RecordedFacts:
-    """Facts that a recording carries. What it was never asked has none: those paths are in `unknown`."""
+    """Facts that a recording carries. What it was never asked has none: those paths are in `unknown`, and in
+    `outdated` where the recording has facts of another version of the extractor only."""
 
     fs: Filesystem
     facts: Mapping[str, Mapping[str, Any]]
     unknown: set[str] = field(default_factory=set)
+    outdated: set[str] = field(default_factory=set)
 
     def get(self, extractor: Extractor, path: str) -> Any:
         entry = self.fs.lookup(path)
@@ -196,6 +202,8 @@ class RecordedFacts:
         known = self.facts.get(key_of(extractor), {})
         if entry.path not in known:
             self.unknown.add(entry.path)
+            if not known and any(key.startswith(f"{extractor.name}/") for key in self.facts):
+                self.outdated.add(entry.path)
         return known.get(entry.path)
 
     def get_many(self, extractor: Extractor, paths: Iterable[str]) -> dict[str, Any]:
@@ -219,7 +227,10 @@ _here: list[tuple[Filesystem, Cache | None]] = []
 
 
 def _start(fs: Filesystem, cache: Path | None) -> None:
-    _here.append((fs, Cache(cache) if cache is not None else None))
+    try:
+        _here.append((fs, Cache(cache) if cache is not None else None))
+    except (OSError, sqlite3.Error):
+        _here.append((fs, None))
 
 
 def _work(task: tuple[Extractor, Sequence[Entry]]) -> list[tuple[str, bytes, Any]]:

@@ -9,7 +9,8 @@ import signal
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +24,8 @@ ROOT = Path(__file__).parents[2]
 APP = 'FROM debian:bookworm-slim\nCMD ["sleep", "1000"]\n'
 QUIET_PROBE = ("--probe", "exec true")
 
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts a disk")
 
 # A seccomp profile under which nobody traces.
 NO_PTRACE = {
@@ -200,6 +203,43 @@ def test_a_fault_is_explained_and_leaves_nothing(bench: Bench, fault: Fault) -> 
     assert [text for text in fault.said if text not in done.stderr] == [], done.stderr
     assert bench.left_behind() == list(fault.beside)
     assert {name: (bench.folder / "app" / name).read_text() for name in fault.beside} == fault.beside
+
+
+@contextmanager
+def _small_disk(place: Path, free: int) -> Iterator[None]:
+    """A real disk of 5 MB at `place`, filled up to so many free bytes."""
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=5m", "tmpfs", str(place)], check=True)
+    try:
+        filler = place / "filler"
+        filler.write_bytes(bytes(5 * 1024 * 1024 - free))
+        yield
+        filler.unlink(missing_ok=True)
+    finally:
+        subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+@needs_root
+def test_a_disk_too_small_for_the_saved_image(bench: Bench) -> None:
+    bench.write(APP)
+    temporary = bench.folder / "tmp"
+    with _small_disk(temporary, free=4 * 1024 * 1024):
+        done = bench.run("rewrite", *QUIET_PROBE)
+        (temporary / "filler").unlink()
+        left = bench.left_behind()
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    assert "no space left on" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert left == []
+    assert bench.dockerfile.read_text() == APP
+
+
+@needs_root
+def test_a_full_cache_does_not_fail_the_run(bench: Bench) -> None:
+    bench.write(APP)
+    with _small_disk(bench.folder / "cache", free=0):
+        done = bench.run("rewrite", *QUIET_PROBE)
+    assert done.returncode == 0, done.stderr
+    assert bench.left_behind() == ["Dockerfile.slim"]
 
 
 STEPS = [

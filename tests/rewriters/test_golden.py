@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -58,6 +60,27 @@ def test_more_coverage_never_keeps_less(name: str, tmp_path: Path, monkeypatch: 
         sizes.append(kept_bytes(name, coverage))
     assert sizes == sorted(sizes)
     assert sizes[0] > 0
+
+
+def test_a_recording_of_another_version_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    folder = FIXTURES / "static"
+    document = json.loads(gzip.decompress((folder / "recorded" / "run.json.gz").read_bytes()))
+    document["facts"] = {
+        (f"elf/{number}.old" if name == "elf" else key): facts
+        for key, facts in document["facts"].items()
+        for name, _, number in [key.partition("/")]
+    }
+    old, output = tmp_path / "old.json", tmp_path / "Dockerfile.slim"
+    old.write_text(json.dumps(document))
+    words = ["rewrite", str(folder / "Dockerfile"), "--recording", str(old), "--output", str(output)]
+    assert main(words) == 2
+    said = capsys.readouterr().err
+    assert "another version of scratchify" in said
+    assert "scratchify trace" in said
+    assert not output.exists()
 
 
 def kept_bytes(name: str, coverage: str) -> int:

@@ -130,3 +130,21 @@ def test_a_recording_answers_what_was_asked_and_says_what_was_not() -> None:
     }
     assert recorded.unknown == {"/c"}
     assert key_of(LENGTH) == "length/1"
+
+
+def test_facts_of_another_version_are_told_from_those_that_were_not_asked_for() -> None:
+    fs = image_tree({"/a": b"abc", "/b": b"x"})
+    recorded = RecordedFacts(fs, {"length/0": {"/a": 3}, "head/1": {"/a": 2}})
+    assert [recorded.get(LENGTH, "/a"), recorded.get(HEAD, "/b")] == [None, None]
+    assert (recorded.unknown, recorded.outdated) == ({"/a", "/b"}, {"/a"})
+
+
+def test_a_cache_without_room_is_done_without(tmp_path: Path) -> None:
+    fs, _ = image({f"/{number}": bytes([number]) * 5_000 for number in range(50)})
+    cache = Cache(tmp_path / "cache.sqlite")
+    pages = cache._database.execute("PRAGMA page_count").fetchone()[0]
+    cache._database.execute(f"PRAGMA max_page_count = {pages}")
+    facts = LiveFacts(fs, LAYERS, cache, workers=1)
+    found = facts.get_many(TEXT, fs.entries)
+    assert found == LiveFacts(fs, workers=1).get_many(TEXT, fs.entries)
+    assert facts.cache is None
