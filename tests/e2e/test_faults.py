@@ -234,6 +234,20 @@ def test_a_disk_too_small_for_the_saved_image(bench: Bench) -> None:
 
 
 @needs_root
+def test_no_room_for_the_rewritten_file(bench: Bench) -> None:
+    bench.write(APP)
+    output = bench.folder / "out"
+    output.mkdir()
+    with _small_disk(output, free=0):
+        done = bench.run("rewrite", *QUIET_PROBE, "--output", str(output / "Dockerfile.slim"))
+        left = sorted(path.name for path in output.iterdir())
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    assert "No space left on device" in done.stderr
+    assert (left, bench.left_behind()) == (["filler"], [])
+    assert bench.dockerfile.read_text() == APP
+
+
+@needs_root
 def test_a_full_cache_does_not_fail_the_run(bench: Bench) -> None:
     bench.write(APP)
     with _small_disk(bench.folder / "cache", free=0):
