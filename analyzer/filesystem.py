@@ -146,9 +146,13 @@ class Filesystem:
 
     def __post_init__(self) -> None:
         self.entries.setdefault("/", Entry("/", "dir", 0o755))
+        # Half of an image's names stand in several of its directories: one string for each.
+        names: dict[str, str] = {}
         for path in sorted(self.entries):
             if path != "/":
-                self._children.setdefault(parent_of(path), []).append(name_of(path))
+                name = name_of(path)
+                directory = self._children.setdefault(parent_of(path), [])
+                directory.append(names.setdefault(name, name))
 
     def __contains__(self, path: str) -> bool:
         return path in self.entries

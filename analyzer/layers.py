@@ -6,6 +6,7 @@ import math
 import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from analyzer.errors import ScratchifyError
 from analyzer.filesystem import Entry, EntryKind, ancestors, name_of, normalise, parent_of, resolve_in
@@ -85,11 +86,12 @@ def _entry(member: tarfile.TarInfo, path: str, layer: int, offset: int) -> Entry
     return Entry(
         path=path,
         kind=kind,
-        mode=member.mode & 0o7777,
-        uid=member.uid,
-        gid=member.gid,
-        size=member.size if kind == "file" else 0,
-        mtime=math.floor(member.mtime),
+        # Few values that many entries have: one object each.
+        mode=_shared(member.mode & 0o7777),
+        uid=_shared(member.uid),
+        gid=_shared(member.gid),
+        size=_shared(member.size) if kind == "file" else 0,
+        mtime=_shared(math.floor(member.mtime)),
         target=member.linkname if kind == "link" else "",
         xattrs=tuple(
             sorted(
@@ -102,6 +104,11 @@ def _entry(member: tarfile.TarInfo, path: str, layer: int, offset: int) -> Entry
         offset=offset,
         device=(member.devmajor, member.devminor) if kind in ("char", "block") else (0, 0),
     )
+
+
+@lru_cache(maxsize=4096)
+def _shared(number: int) -> int:
+    return number
 
 
 @dataclass(slots=True)
@@ -118,7 +125,8 @@ class Tree:
         self._hide(changes)
         for change in changes.entries:
             if isinstance(change, Entry):
-                self._put(replace(change, path=self._place(change.path, layer)))
+                path = self._place(change.path, layer)
+                self._put(change if path == change.path else replace(change, path=path))
             else:
                 self._link(self._place(change[0], layer), change[1])
 
