@@ -24,6 +24,10 @@ class ScratchifyError(Exception):
         self.detail = detail
 
 
+class WrongPlatformError(ScratchifyError):
+    """The engine cannot run the image, whatever is in it: it is for another system or architecture."""
+
+
 class NegativeAnswerError(ScratchifyError):
     """The answer is no (exit 1): verification failed, the file drifted."""
 

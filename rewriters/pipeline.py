@@ -11,7 +11,7 @@ from pathlib import Path
 
 from analyzer import recording as recordings
 from analyzer.engines.interface import Engine
-from analyzer.errors import ScratchifyError
+from analyzer.errors import ScratchifyError, WrongPlatformError
 from analyzer.evidence import Evidence, Unresolved
 from analyzer.observe import Observation
 from analyzer.probes import commands_of
@@ -210,6 +210,8 @@ def observe_original(bench: Bench, original: Image) -> Observation:
     """Watch the original. Where a command of it cannot start at all, the error names the file at fault."""
     try:
         return bench.observe(original)
+    except WrongPlatformError:
+        raise
     except ScratchifyError as error:
         view = View(original.fs, original.facts.config, live_facts(original))
         for words in commands_of(bench.request.probes, original.facts.config):

@@ -21,7 +21,7 @@ from typing import Any
 
 from analyzer.engines.failures import build_failure, daemon_failure
 from analyzer.engines.interface import BuildRequest, ContainerRequest
-from analyzer.errors import ScratchifyError
+from analyzer.errors import ScratchifyError, WrongPlatformError
 from analyzer.image import SESSION_LABEL
 from analyzer.process import Completed, run, stream
 
@@ -213,12 +213,12 @@ class DockerEngine:
     def _require_runnable(self, image: str, document: Mapping[str, Any]) -> None:
         system, architecture = document.get("Os", ""), document.get("Architecture", "")
         if system != "linux":
-            raise ScratchifyError(
+            raise WrongPlatformError(
                 f"the image {image} is for {system}; scratchify rewrites Linux images",
                 hint="build it for Linux: --platform linux/" + self.architecture,
             )
         if architecture != self.architecture and architecture not in _ALSO_RUNS.get(self.architecture, ()):
-            raise ScratchifyError(
+            raise WrongPlatformError(
                 f"the image {image} is for linux/{architecture}, the engine's machine is {self.architecture}:"
                 " it cannot be run and traced there",
                 hint=f"build with --platform linux/{self.architecture}, or use an engine on {architecture}",
