@@ -30,9 +30,8 @@ _BEGIN_LINE = re.compile(
     re.MULTILINE,
 )
 _END_LINE = re.compile(rb"^[ \t]*# <<< scratchify[ \t]*\r?(?:\n|\Z)", re.MULTILINE)
-_GIVEN_NAME = re.compile(
-    rb"[ \t]+AS[ \t]+scratchify-original(?:-\d+)?(?=[ \t]*\r?$)", re.MULTILINE | re.IGNORECASE
-)
+# The name that the rewritten stage was given, as the block takes its files from it.
+_TAKES_FROM = re.compile(rb"\bfrom=(scratchify-original(?:-\d+)?)\b(?!-)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +81,8 @@ def split(data: bytes, path: str) -> Split:
             data, path, begin.start(), f"block format {marker.format} is newer than this scratchify reads"
         )
     author = _without_gap(data[: begin.start()]) + data[end.end() :]
-    return Split(_as_before(author, marker.sha256), marker, data[begin.start() : end.end()])
+    block = data[begin.start() : end.end()]
+    return Split(_as_before(author, _nameless(author, block), marker.sha256), marker, block)
 
 
 def _bad(data: bytes, path: str, offset: int, message: str) -> InputError:
@@ -100,13 +100,24 @@ def _without_gap(text: bytes) -> bytes:
     return text
 
 
-def _as_before(author: bytes, sha256: str) -> bytes:
+def _nameless(author: bytes, block: bytes) -> bytes:
+    """The text without the name of the stage that the block takes its files from, where it is one of ours.
+
+    An author's own stage may have such a name too: then ours is numbered.
+    """
+    given = _TAKES_FROM.search(block)
+    if given is None:
+        return author
+    name = rb"[ \t]+AS[ \t]+" + re.escape(given[1]) + rb"(?=[ \t]*\r?$)"
+    return re.sub(name, b"", author, flags=re.MULTILINE | re.IGNORECASE)
+
+
+def _as_before(author: bytes, nameless: bytes, sha256: str) -> bytes:
     """Undo what `insert` added around the block; the source's digest says which of it was added.
 
     Where the author has edited the file since, no candidate has that digest: then only the name goes, which
     nobody but us gives.
     """
-    nameless = _GIVEN_NAME.sub(b"", author)
     for candidate in (author, nameless):
         for text in (
             candidate,

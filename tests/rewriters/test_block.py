@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from analyzer.errors import InputError
 from rewriters import block
 
-BODY = "FROM scratch\nCOPY --from=x /a /a"
+BODY = "FROM scratch\nCOPY --from=scratchify-original /a /a"
 
 
 def marker(source: bytes) -> block.Marker:
@@ -46,6 +46,14 @@ def test_the_name_that_was_given_goes_too() -> None:
     author = b"FROM a\nRUN x\n"
     named = b"FROM a AS scratchify-original\nRUN x\n"
     assert block.split(block.insert(named, BODY, marker(author)), "Dockerfile").author == author
+
+
+def test_an_authors_stage_of_such_a_name_keeps_it() -> None:
+    author = b"FROM a AS scratchify-original\nFROM b\n"
+    named = b"FROM a AS scratchify-original\nFROM b AS scratchify-original-2\n"
+    body = BODY.replace("original", "original-2")
+    for source in (author, b"an edited file's"):
+        assert block.split(block.insert(named, body, marker(source)), "Dockerfile").author == author
 
 
 def test_an_edited_file_loses_the_name_and_keeps_the_edit() -> None:
