@@ -172,6 +172,9 @@ class Lookup:
         way, depth = self.finder.walk(portions, parts, environment.version)
         if request.mode == "word" and not (way and way[-1].directory):
             return
+        if depth == 1 < len(parts) and request.mode == "import" and self._is_tooling(request, way[0]):
+            # It fails as an import of nothing does, and nobody ships a build tool for that.
+            return
         for found in way:
             yield from self._reach(request, found, environment)
         if depth < len(parts):
@@ -185,6 +188,12 @@ class Lookup:
                 child = self.finder.child(directory, item, environment.version)
                 if child is not None:
                     yield from self._reach(request, child, environment)
+
+    def _is_tooling(self, request: Request, found: Found) -> bool:
+        theirs = self.distributions.owner(found.files[0]) if found.files else None
+        return (
+            theirs is not None and theirs.tooling and theirs is not self.distributions.owner(request.importer)
+        )
 
     def _pattern(
         self, request: Request, path: list[str], parts: list[str], environment: Environment

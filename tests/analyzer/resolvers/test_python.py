@@ -305,6 +305,24 @@ CASES: dict[str, Case] = {
         },
         kept=("far.pth", "hook.py", "/opt/far/far.py", f"{STDLIB}/json/__init__.py"),
     ),
+    "a module that pip no longer has brings no pip": Case(
+        {
+            "/app/main.py": "try:\n    import pip.commands.freeze\nexcept ImportError:\n    pass\n",
+            "pip/__init__.py": "",
+            "pip/_internal/__init__.py": "",
+            **installed("pip", "23.0", "pip/__init__.py", "pip/_internal/__init__.py"),
+        },
+        gone=("pip/__init__.py", "pip/_internal/__init__.py"),
+    ),
+    "pip that a program asks for is there": Case(
+        {
+            "/app/main.py": "import pip._internal.cli.main\nimport pip._vendor.extern.six",
+            "pip/__init__.py": "",
+            "pip/_internal/__init__.py": "",
+            **installed("pip", "23.0", "pip/__init__.py", "pip/_internal/__init__.py"),
+        },
+        kept=("pip/__init__.py", "pip/_internal/__init__.py"),
+    ),
     "setuptools stays away when only its start-up hook runs": Case(
         {
             "/app/main.py": "",
