@@ -49,6 +49,7 @@ from analyzer.dockerfile.suggest import did_you_mean
 from analyzer.dockerfile.syntax import parse
 from analyzer.dockerfile.words import GO_SPACE
 from analyzer.errors import InputError, Problem
+from analyzer.garbage import uncollected
 
 __all__ = [
     "PARSERS",
@@ -110,6 +111,7 @@ class Program:
     problems: tuple[Problem, ...]
 
 
+@uncollected
 def read(data: bytes, path: str = "Dockerfile") -> Program:
     """Parse and type a Dockerfile; faults are in the result. Raises InputError for what is no text."""
     return type_instructions(parse(data, path))

@@ -41,6 +41,7 @@ from analyzer.dockerfile.mounts import Mount
 from analyzer.dockerfile.nodes import Flag, Instruction
 from analyzer.dockerfile.syntax import parse
 from analyzer.errors import Problem
+from analyzer.garbage import uncollected
 from analyzer.values import frozen
 
 __all__ = [
@@ -145,6 +146,7 @@ class Evaluation:
     problems: tuple[Problem, ...]
 
 
+@uncollected
 def evaluate(program: Program, inputs: BuildInputs | None = None) -> Evaluation:
     """Expand every instruction in its scope. An instruction that cannot be expanded is reported and keeps
     its words.

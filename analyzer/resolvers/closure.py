@@ -6,13 +6,12 @@ end, and are sorted there.
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from analyzer.evidence import Answers, Evidence, Unresolved
 from analyzer.filesystem import Entry, ancestors, parent_of
+from analyzer.garbage import uncollected
 from analyzer.resolvers.interface import Finding, Leftover, Resolver, View
 from analyzer.resolvers.traced import listed_directories
 
@@ -26,6 +25,7 @@ class Closure:
     answers: tuple[Answers, ...] = ()
 
 
+@uncollected
 def close(
     view: View,
     roots: Iterable[Evidence],
@@ -43,32 +43,18 @@ def close(
     nothing is kept for its sake.
     """
     work = _Work(view, dropped, answers=set(answers))
-    with _uncollected():
-        for evidence in sorted(set(roots), key=_order):
-            work.place(evidence)
-        work.run(resolvers)
-        answered = {view.fs.resolve(answer.directory).path for answer in work.answers}
-        for directory in listed_directories(view):
-            if directory in work.kept and directory not in answered:
-                work.place_entries(directory)
-        work.run(resolvers)
-        for resolver in resolvers:
-            if isinstance(resolver, Leftover):
-                work.unresolved.update(resolver.leftovers(view, work.kept))
-        return work.result()
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Without the garbage collector: a closure makes hundreds of thousands of values and no cycle, and
-    looking for cycles among them is a fifth of its time."""
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collects:
-            gc.enable()
+    for evidence in sorted(set(roots), key=_order):
+        work.place(evidence)
+    work.run(resolvers)
+    answered = {view.fs.resolve(answer.directory).path for answer in work.answers}
+    for directory in listed_directories(view):
+        if directory in work.kept and directory not in answered:
+            work.place_entries(directory)
+    work.run(resolvers)
+    for resolver in resolvers:
+        if isinstance(resolver, Leftover):
+            work.unresolved.update(resolver.leftovers(view, work.kept))
+    return work.result()
 
 
 def _order(evidence: Evidence) -> tuple[str, str, str, str, bool]:

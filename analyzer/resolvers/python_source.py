@@ -7,7 +7,6 @@ does not depend on it, and what neither reads (Python 2) is read line by line.
 from __future__ import annotations
 
 import ast
-import gc
 import io
 import re
 import warnings
@@ -15,6 +14,7 @@ import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from analyzer.garbage import uncollected
 from analyzer.resolvers.interface import Extractor
 
 # Callables that import what their first argument names (importlib, pkgutil, runpy; the frameworks' own).
@@ -471,19 +471,15 @@ def _line_by_line(data: bytes) -> dict[str, Any]:
     return reader.result()
 
 
+@uncollected
 def read_source(data: bytes) -> dict[str, Any]:
     """Facts of one source: see `_Reader.result`. Never raises: what cannot be parsed is read by lines."""
-    collecting = gc.isenabled()
-    gc.disable()  # a tree is a hundred thousand objects without a cycle: the collector would walk them all
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return _scan(ast.parse(data))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return _newer_syntax(data) or _line_by_line(data)
-    finally:
-        if collecting:
-            gc.enable()
 
 
 _BYTECODE_NAME = re.compile(rb"[\x5a\x7a\xda\xfa]([\x01-\x7f])")
