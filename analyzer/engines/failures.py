@@ -43,6 +43,11 @@ _KNOWN: tuple[tuple[str, str, str], ...] = (
         "build for the engine's own platform (--platform), or use an engine on the image's architecture",
     ),
     (
+        r"operating system is not supported|image operating system .* cannot be used on this platform",
+        "the image is for another operating system than the engine's, and scratchify rewrites Linux images",
+        "choose a base for Linux, or --platform linux/ARCHITECTURE",
+    ),
+    (
         r"pull access denied|no such host|failed to resolve source metadata|failed to authorize|i/o timeout",
         "an image or a download could not be reached",
         "check the name, `docker login` and the network; packages behind a proxy may need"

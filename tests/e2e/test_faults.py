@@ -97,13 +97,15 @@ def bench(engine: DockerEngine, tmp_path: Path) -> Bench:
 
 
 def _client(folder: Path, engine: DockerEngine) -> Path:
-    """The engine's client, its words noted; what BROKEN_ON names fails as a full disk makes it fail."""
+    """The engine's client, its words noted; what BROKEN_ON names fails, saying what BROKEN_SAYS, by default
+    as a full disk makes it fail."""
     path = folder / "docker"
     path.write_text(
         f"""#!/bin/sh
 echo "$@" >>{folder}/calls
 case "$*" in
-    "${{BROKEN_ON:-none}}"*) echo "write /var/lib/docker/tmp/x: no space left on device" >&2; exit 1 ;;
+    "${{BROKEN_ON:-none}}"*)
+        echo "${{BROKEN_SAYS:-write /var/lib/docker/tmp/x: no space left on device}}" >&2; exit 1 ;;
 esac
 exec {engine.binary} "$@"
 """
@@ -131,6 +133,12 @@ FAULTS = [
     Fault("a file that ends in a continuation", "FROM scratch\nRUN true \\\n", ("Dockerfile:2",)),
     Fault("no engine", APP, ("no docker daemon answers",), environment={"DOCKER_HOST": "unix:///no/where"}),
     Fault("no such client", APP, ("no container engine",), environment={"SCRATCHIFY_DOCKER": "/no/docker"}),
+    Fault(
+        "a client without BuildKit",
+        APP,
+        ("cannot build with BuildKit", "docker-buildx"),
+        environment={"BROKEN_ON": "build --progress", "BROKEN_SAYS": "unknown flag: --progress"},
+    ),
     Fault(
         "the build fails",
         "FROM debian:bookworm-slim\nRUN echo the reason is $((6*7)); exit 9\n",
@@ -178,6 +186,12 @@ FAULTS = [
         'FROM scratch\nCOPY Dockerfile /\nCMD ["/Dockerfile"]\n',
         ("is for linux/s390x",),
         words=(*QUIET_PROBE, "--platform", "linux/s390x"),
+    ),
+    Fault(
+        "a Windows image",
+        'FROM scratch\nCOPY Dockerfile /\nCMD ["/Dockerfile"]\n',
+        ("another operating system", "Linux images", "--platform linux/"),
+        words=(*QUIET_PROBE, "--platform", "windows/amd64"),
     ),
     Fault(
         "an output that exists and is not ours",
@@ -264,6 +278,8 @@ STEPS = [
     "Building the slim image",
     "Comparing the two images",
     "Running the slim image",
+    "Building the rewritten Dockerfile",
+    "Reading the final image",
 ]
 
 

@@ -22,6 +22,12 @@ CASES = [
         "no space left on the disk",
         "free some space",
     ),
+    (
+        "an image for Windows",
+        ["#5 ERROR: operating system is not supported"],
+        "another operating system",
+        "--platform linux/",
+    ),
     ("nothing that we know", ["make: *** [all] Error 2"], "the build failed (exit code 1", "the last lines"),
 ]
 
