@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice, takewhile
 from typing import Literal
 
 from analyzer.filesystem import Filesystem, join, name_of, parent_of
@@ -66,8 +68,12 @@ def bytecode(fs: Filesystem, path: str) -> list[str]:
     directory, name = parent_of(path), name_of(path)
     if not name.endswith(".py") or directory == "/" or not re.fullmatch(r"\w+", name[:-3]):
         return []
-    cache = join(directory, "__pycache__")
-    return [join(cache, other) for other in fs.names(cache) if matches(f"{name[:-3]}.*.pyc", other)]
+    cache, begin = join(directory, "__pycache__"), name[:-2]
+    names = fs.names(cache)
+    # They are sorted: a large library has a thousand of them, and is asked for each of its modules.
+    first = bisect_left(names, begin)
+    mine = takewhile(lambda other: other.startswith(begin), islice(names, first, None))
+    return [join(cache, other) for other in mine if other.endswith(".pyc") and other != f"{begin}pyc"]
 
 
 def with_bytecode(fs: Filesystem, words: Iterable[Word]) -> list[Word]:

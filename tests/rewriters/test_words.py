@@ -33,6 +33,8 @@ FILES = image_tree(
         "/lib/__pycache__/m.cpython-311.pyc": File(),
         "/lib/__pycache__/m.cpython-311.opt-1.pyc": File(),
         "/lib/__pycache__/mm.cpython-311.pyc": File(),
+        "/lib/__pycache__/m.pyc": File(),
+        "/lib/__pycache__/m.cpython-311.py": File(),
         "/m.py": File(),
         "/__pycache__/m.cpython-311.pyc": File(),
     }
