@@ -34,13 +34,12 @@ _PART = re.compile(r"[|;&()`\n]+")
 _NO_COMMAND = re.compile(r"\w+=|(?:if|then|else|elif|fi|while|until|do|done|for|case|esac|in|!|\{|\}|\$)\Z")
 _INTERPOLATED = re.compile(r"#\{[^}]*\}|\$\{?\w+\}?|@\{?\w+\}?")
 
-_ENDINGS = {".pl": "perl", ".pm": "perl", ".rb": "ruby", ".ru": "ruby", ".php": "php", ".phtml": "php"}
 _LANGUAGES = ("perl", "ruby", "php")
 
 # os.execute and io.popen of Lua, system of R and Octave, os:cmd of Erlang, Sys.command of OCaml, …
-_SHELLED = dict.fromkeys(
-    (".lua", ".R", ".r", ".m", ".erl", ".escript", ".exs", ".scm", ".lisp", ".jl", ".awk"), "shelled"
-)
+_SHELLED = (".lua", ".R", ".r", ".m", ".erl", ".escript", ".exs", ".scm", ".lisp", ".jl", ".awk")
+_ENDINGS = {".pl": "perl", ".pm": "perl", ".rb": "ruby", ".ru": "ruby", ".php": "php", ".phtml": "php"}
+_ENDINGS |= dict.fromkeys(_SHELLED, "shelled")
 
 _NAME = re.compile(r"(?:/[\w.+@-]+){2,}|[a-z][\w.+-]*")
 # What says that a class starts processes: alone, or one of these with the method's name.
@@ -123,8 +122,7 @@ class Started:
 
 
 def _language(view: View, path: str) -> str:
-    endings = (_ENDINGS | _SHELLED).items()
-    known = next((language for ending, language in endings if path.endswith(ending)), "")
+    known = next((language for ending, language in _ENDINGS.items() if path.endswith(ending)), "")
     if known or not view.fs.entries[path].executable:
         return known
     words = " ".join(view.facts.get(SHEBANG, path) or ())
