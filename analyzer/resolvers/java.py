@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from analyzer.evidence import Evidence
 from analyzer.filesystem import ancestors, join, name_of, parent_of
+from analyzer.resolvers.folders import links_to_folder
 from analyzer.resolvers.interface import Finding, View
 from analyzer.resolvers.jars import CLASS, CLASS_PATHS, JAR
 from analyzer.resolvers.loader import Flavour, Needer, Search
@@ -93,7 +94,13 @@ class Java:
         for path in self._parts(view, home):
             name = name_of(path)
             if not _DRAWING.match(name) and (not _DISPLAY.match(name) or view.config.variable("DISPLAY")):
-                yield Evidence(path, "imported", source, "the Java virtual machine reads it when it needs it")
+                yield Evidence(
+                    path,
+                    "imported",
+                    source,
+                    "the Java virtual machine reads it when it needs it",
+                    tree=links_to_folder(view.fs, path),
+                )
         for variable, value in view.config.env:
             if variable.endswith("_HOME") and view.fs.resolve(value).path == home:
                 yield Evidence(value, "imported", source, f"{variable} names it")

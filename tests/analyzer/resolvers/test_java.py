@@ -69,7 +69,7 @@ CASES: dict[str, Case] = {
     "libraries that the machine loads late, its configuration, the store that its link leads to": Case(
         {},
         kept=(f"{HOME}/lib/libnio.so", f"{HOME}/lib/modules", f"{HOME}/lib/tzdb.dat",
-              "/etc/ssl/certs/java/cacerts", f"{HOME}/conf/security"),
+              "/etc/ssl/certs/java/cacerts", f"{HOME}/conf/security", "/etc/java-17/security/java.security"),
         gone=(f"{HOME}/lib/src.zip", f"{HOME}/jmods/java.base.jmod", f"{HOME}/bin/keytool",
               f"{HOME}/lib/server/classes_nocoops.jsa", f"{HOME}/lib/libawt_xawt.so"),
     ),
