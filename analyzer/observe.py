@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from analyzer.comparison import differences, stable
@@ -79,7 +79,16 @@ def observe(
         rounds = run(subject, chosen, 2)
     if not probes:
         _leave_out_closed(rounds, say)
-    return _observation(rounds, run.settings, _original_outcomes(rounds), [])
+    seen = _observation(rounds, run.settings, _original_outcomes(rounds), [])
+    if not probes and all(isinstance(probe, StartProbe) for probe in chosen):
+        seen.lost.append(_idle(seen.ports))
+    return seen
+
+
+def _idle(ports: Collection[str]) -> str:
+    """A run that nobody asks anything is no finished one: that is said, and where it could be asked."""
+    where = f"; it listens on {', '.join(sorted(ports))}: ask it with --probe" if ports else ""
+    return "nothing was asked of the running container: the trace shows its start alone" + where
 
 
 def _leave_out_closed(rounds: Sequence[Round], say: Callable[[str], None]) -> None:

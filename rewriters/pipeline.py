@@ -54,6 +54,8 @@ def rewrite(
     if request.recordings:
         planned = replan(request, source)
         recordings.require_whole(planned.recording.image)
+        for loss in planned.recording.lost:
+            progress.note(loss)
         return planned
     with workspace() as work, closing(open_engine()) as engine:
         bench = Bench(engine, find_strace(), request, work, progress)

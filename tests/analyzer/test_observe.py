@@ -68,7 +68,7 @@ class MemoryTracer:
         return self.refused
 
     def collect(self, logs: Path, workdir: str, fs: Filesystem) -> Traced:
-        return Traced({Access(workdir, "chdir", "", "")}, set(self.programs), lost=["a line"])
+        return Traced({Access(workdir, "chdir", "", "")}, set(self.programs), {"80/tcp"}, lost=["a line"])
 
 
 @dataclass
@@ -202,6 +202,16 @@ def test_a_tool_without_probes_is_run() -> None:
     observation = seen(engine, config=ImageConfig(cmd=("app",)))
     assert [outcome.probe for outcome in observation.outcomes] == ["run"]
     assert [probe.text for probe in observation.probes] == ["run"]
+
+
+def test_an_idle_trace_is_not_taken_for_a_finished_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("analyzer.asking._SETTLED", 0.0)
+    observation = seen(MemoryEngine(code=None), config=ImageConfig(cmd=("app",)))
+    assert [outcome.probe for outcome in observation.outcomes] == ["start"]
+    assert observation.lost[1:] == [
+        "nothing was asked of the running container: the trace shows its start alone;"
+        " it listens on 80/tcp: ask it with --probe"
+    ]
 
 
 def test_a_service_is_asked_inside_and_its_exposed_ports_are_published(listening: int) -> None:

@@ -99,6 +99,19 @@ CASES = {
         + " && echo x >/data/real/x && cp /bin/true /data/su && chmod 4755 /data/su && chmod 1777 /data"
         + ' && chown -R 7:8 /data/real\nCMD ["sh", "-c", "cat /data/one /data/two /data/link/x; /data/su"]\n',
     ),
+    "directories that WORKDIR made for a USER": Case(
+        DEBIAN
+        + "RUN mkdir /pre\nUSER 1234:1234\nWORKDIR /made/deep\nWORKDIR /pre\n"
+        + 'CMD ["stat", "-c", "%u:%g %a", "/made", "/made/deep", "/pre"]\n',
+        contains=("USER 1234:1234", "WORKDIR /pre"),
+    ),
+    "an entrypoint script: env finds its interpreter, a linked /bin its command": Case(
+        DEBIAN
+        + "COPY entry.sh /entry.sh\nRUN chmod 755 /entry.sh\n"
+        + 'ENTRYPOINT ["/entry.sh"]\nCMD ["serve"]\n',
+        {"entry.sh": '#!/usr/bin/env bash\nset -euo pipefail\n/bin/echo "$1" | tee /tmp/said\n'},
+        runs=((), ("other words",)),
+    ),
     "a static binary on a base without tools: COPY lines alone": Case(
         f'FROM {BARE}\nCOPY hello /hello\nENTRYPOINT ["/hello"]\n',
         {"hello": ""},

@@ -175,18 +175,55 @@ ASSEMBLED = [
 @pytest.mark.parametrize("stays", [case[1] for case in ASSEMBLED], ids=[case[0] for case in ASSEMBLED])
 def test_a_shell_takes_in_what_the_list_says(stays: Callable[[str], bool], tmp_path: Path) -> None:
     """The assembly's own shell text, run on the tree: the same paths that the plan expands to."""
-    write_tree(LIBRARY, tmp_path / "src")
     keep_list = fold(LIBRARY, kept(LIBRARY, *filter(stays, LIBRARY.entries)), lambda _: "os")
     text = render(LIBRARY, keep_list, NAMES, TOOLS, [], Scanners(debs=("one", "two")))
-    runs = [command for command in read(text.encode()).commands if isinstance(command, Run)]
-    for run in runs:
-        script = re.sub(r"(?<![\w}])/(src|out|list|tar)\b", rf"{tmp_path}/\1", run.command[0])
-        subprocess.run(["sh", "-euc", script.replace("PATH=/usr/sbin", "PATH=/usr/local/sbin")], check=True)
-    out = tmp_path / "out" / "os"
-    made = {f"/{path.relative_to(out)}" for path in out.rglob("*")}
+    made = assembled(text, LIBRARY, tmp_path)
     metadata = {path for path in made if path.startswith("/var")} - expand(LIBRARY, keep_list)
     assert made - metadata == expand(LIBRARY, keep_list) - {"/"}
     assert {"/var/lib/dpkg/status.d/one", "/var/lib/dpkg/status.d/two"} <= metadata
+
+
+def of_machine(triplet: str, loader: str) -> Filesystem:
+    """A small Debian of one machine: its own directory of libraries, its loader, a module built for it."""
+    return image_tree(
+        {
+            "/lib": Link("usr/lib"),
+            f"/usr/lib/{triplet}/libc.so.6": File(b"c"),
+            f"/usr/lib/{triplet}/libz.so.1": Link("libz.so.1.2"),
+            f"/usr/lib/{triplet}/libz.so.1.2": File(b"z"),
+            f"/usr/lib/{triplet}/libm.so.6": File(b"m"),
+            f"/usr/lib/{triplet}/{loader}": File(b"ld"),
+            f"/opt/py/_x.cpython-311-{triplet}.so": File(b"x"),
+            "/usr/bin/a": File(b"a"),
+        }
+    )
+
+
+def test_traced_on_amd64_and_built_on_arm64(tmp_path: Path) -> None:
+    traced = of_machine("x86_64-linux-gnu", "ld-linux-x86-64.so.2")
+    traced.entries |= image_tree(
+        {
+            "/lib64": Link("usr/lib64"),
+            "/usr/lib64/ld-linux-x86-64.so.2": Link("../lib/x86_64-linux-gnu/ld-linux-x86-64.so.2"),
+        }
+    ).entries
+    built = of_machine("aarch64-linux-gnu", "ld-linux-aarch64.so.1")
+    built.entries |= image_tree(
+        {"/usr/lib/ld-linux-aarch64.so.1": Link("aarch64-linux-gnu/ld-linux-aarch64.so.1")}
+    ).entries
+    stays = [path for path in traced.entries if not path.endswith(("/libm.so.6", "/a"))]
+    made = assembled(block(traced, *stays), built, tmp_path)
+    assert made == {path for path in built.entries if not path.endswith(("/libm.so.6", "/a"))} - {"/"}
+
+
+def assembled(text: str, fs: Filesystem, folder: Path) -> set[str]:
+    """The paths that the block's own shell text puts together from a tree."""
+    write_tree(fs, folder / "src")
+    for run in [command for command in read(text.encode()).commands if isinstance(command, Run)]:
+        script = re.sub(r"(?<![\w}])/(src|out|list|tar)\b", rf"{folder}/\1", run.command[0])
+        subprocess.run(["sh", "-euc", script.replace("PATH=/usr/sbin", "PATH=/usr/local/sbin")], check=True)
+    out = folder / "out" / "os"
+    return {f"/{path.relative_to(out)}" for path in out.rglob("*")}
 
 
 def write_tree(fs: Filesystem, root: Path) -> None:

@@ -85,6 +85,16 @@ def test_the_same_recording_gives_the_same_bytes(folder: Path) -> None:
     assert (folder / "one").read_bytes() == (folder / "two").read_bytes()
 
 
+def test_what_the_trace_lost_is_said_when_the_recording_is_used(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recording = recordings.read(folder / "run.gz")
+    recording.lost.append("lines of the trace that could not be read: 3")
+    recordings.write(recording, folder / "run.gz")
+    assert rewrite() == 0
+    assert "note: lines of the trace that could not be read: 3" in capsys.readouterr().err
+
+
 def test_json_is_as_its_schema_says(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert rewrite("--format", "json") == 0
     document = validated(capsys.readouterr().out, "rewrite")

@@ -269,7 +269,7 @@ OF_LANGUAGES: dict[str, tuple[dict[str, Node], ImageConfig, set[str]]] = {
     "Python: a namespace package that an -nspkg.pth makes": (
         {
             "/app/main.py": "def handle():\n    import zope.event\n",
-            f"{SITE}/zope.event-5.0-py3.11-nspkg.pth": "import sys, types, os;has_mfs = sys.version_info > (3, 5)\n",
+            f"{SITE}/zope.event-5.0-py3.11-nspkg.pth": "import sys, types, os; m = 1\n",
             f"{SITE}/zope/event/__init__.py": "",
         },
         RUNS_PYTHON,
@@ -295,7 +295,7 @@ OF_LANGUAGES: dict[str, tuple[dict[str, Node], ImageConfig, set[str]]] = {
     ),
     "Python: entry points of a plug-in that nothing imports": (
         {
-            "/app/main.py": "from importlib.metadata import entry_points\nentry_points(group='app.plugins')\n",
+            "/app/main.py": "from importlib import metadata\nmetadata.entry_points(group='app.plugins')\n",
             f"{SITE}/plug/__init__.py": "",
             f"{SITE}/plug-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: plug\n",
             f"{SITE}/plug-1.0.dist-info/RECORD": "plug/__init__.py,,\n",
@@ -311,7 +311,9 @@ OF_LANGUAGES: dict[str, tuple[dict[str, Node], ImageConfig, set[str]]] = {
             f"{SITE}/certifi/core.py": "from importlib.resources import files\n",
             f"{SITE}/certifi/cacert.pem": "PEM",
             f"{SITE}/certifi-2024.dist-info/METADATA": "Metadata-Version: 2.1\nName: certifi\n",
-            f"{SITE}/certifi-2024.dist-info/RECORD": "certifi/__init__.py,,\ncertifi/core.py,,\ncertifi/cacert.pem,,\n",
+            f"{SITE}/certifi-2024.dist-info/RECORD": "".join(
+                f"certifi/{name},,\n" for name in ("__init__.py", "core.py", "cacert.pem")
+            ),
         },
         RUNS_PYTHON,
         {f"{SITE}/certifi/cacert.pem"},
