@@ -32,6 +32,7 @@ class Service:
     places: tuple[str, ...]  # files, and directories that are written to
     scripts: tuple[str, ...]  # programs, or folders of them, that it starts
     without: frozenset[str]  # names below `folders` that are no part of the service
+    logins: str  # whose login shells it starts, in their homes: "all" accounts, or "others" than root
 
 
 def _service(
@@ -49,6 +50,7 @@ def _service(
     places: str = "",
     scripts: str = "",
     without: str = "",
+    logins: str = "",
 ) -> Service:
     return Service(
         name,
@@ -64,6 +66,7 @@ def _service(
         tuple(places.split()),
         tuple(scripts.split()),
         _words(without),
+        logins,
     )
 
 
@@ -158,12 +161,16 @@ SERVICES: tuple[Service, ...] = (
         "sshd",
         configs="/etc/ssh/sshd_config /etc/ssh/sshd_config.d/*",
         includes="include",
+        commands="forcecommand authorizedkeyscommand authorizedprincipalscommand",
+        logins="all",
         folders="/etc/ssh",
         places="/run/sshd /usr/lib/openssh/sftp-server /usr/lib/ssh/sftp-server /var/empty",
     ),
     _service(
         "ssh", "ssh scp sftp", folders="/etc/ssh/ssh_config.d", places="/etc/ssh/ssh_config /usr/bin/ssh"
     ),
+    _service("dropbear", folders="/etc/dropbear", logins="all"),
+    _service("login", "login su", logins="others"),
     _service(
         "sudo",
         "sudo",

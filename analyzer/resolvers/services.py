@@ -7,10 +7,11 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 
-from analyzer.evidence import Evidence
+from analyzer.evidence import Evidence, EvidenceKind
 from analyzer.filesystem import join, name_of, parent_of
 from analyzer.resolvers.commands import PACKAGE_MANAGERS, find_command, search_path
 from analyzer.resolvers.folders import links_to_folder
+from analyzer.resolvers.hierarchy import SHARED_DIRECTORIES
 from analyzer.resolvers.interface import Extractor, Finding, View
 from analyzer.resolvers.service_table import BY_PROGRAM, Service
 from analyzer.shell import read
@@ -79,9 +80,23 @@ def read_variables(data: bytes) -> dict[str, str]:
     return {name: re.sub(r"\$\w+", "", value) for name, value in rows}
 
 
+def read_logins(data: bytes) -> list[list[str]]:
+    """Name, user id, home and login shell of each account of a passwd(5) file; no shell is /bin/sh."""
+    rows = (line.split(":") for line in data.decode("utf-8", "surrogateescape").splitlines())
+    return [[row[0], row[2], row[5], row[6].strip() or "/bin/sh"] for row in rows if len(row) == 7]
+
+
 DIRECTIVES = Extractor("services.directives", 1, read_directives)
 BUILT_IN = Extractor("services.built_in", 1, read_built_in)
 VARIABLES = Extractor("services.variables", 1, read_variables)
+LOGINS = Extractor("services.logins", 1, read_logins)
+
+# What a login reads in a home: keys, and the files that shells start with.
+_OF_LOGINS = (
+    ".ssh .profile .bash_profile .bash_login .bash_logout .bashrc .hushlogin .zshenv .zprofile .zshrc .zlogin"
+    " .shrc .kshrc"
+).split()
+_NO_LOGIN = ("nologin", "false")
 
 
 class Services:
@@ -128,6 +143,8 @@ class Services:
         for place in service.scripts:
             if view.fs.lookup(place) is not None:
                 yield Evidence(place, "script", path, f"{service.name} starts it", tree=True)
+        if service.logins:
+            yield from _logins(view, path, others=service.logins == "others")
         configs = [place for pattern in service.configs for place in _matching(view, pattern)]
         configs += [built_in[key] for key in ("conf-path",) if key in built_in]
         configs += _given(view, service)
@@ -237,9 +254,11 @@ def _matching(view: View, pattern: str) -> list[str]:
     return files
 
 
-def _present(view: View, place: str, origin: str, reason: str) -> Iterator[Evidence]:
+def _present(
+    view: View, place: str, origin: str, reason: str, kind: EvidenceKind = "imported"
+) -> Iterator[Evidence]:
     if place != "/" and view.fs.lookup(place) is not None:
-        yield Evidence(place, "imported", origin, reason)
+        yield Evidence(place, kind, origin, reason)
 
 
 def _tree(view: View, place: str, origin: str, reason: str, without: frozenset[str]) -> Iterator[Evidence]:
@@ -279,6 +298,21 @@ def _command(view: View, origin: str, words: Sequence[str]) -> Iterator[Evidence
         place = find_command(view.fs, call.values[0] or "", search_path(view.config))
         if place is not None and name_of(place) not in PACKAGE_MANAGERS:
             yield Evidence(place, "script", origin, f"starts {call.values[0]}")
+
+
+def _logins(view: View, origin: str, *, others: bool) -> Iterator[Evidence]:
+    """What an account needs to log in: its shell (one that lets nobody in is asked for as well), its home."""
+    for name, user, home, shell in view.facts.get(LOGINS, "/etc/passwd") or ():
+        if others and user == "0":
+            continue
+        yield from _present(view, shell, origin, f"the login shell of {name}", "script")
+        if name_of(shell) in _NO_LOGIN or not home.startswith("/"):
+            continue
+        yield from _present(view, home, origin, f"the home of {name}")
+        if home not in SHARED_DIRECTORIES:
+            yield from _tree(view, home, origin, f"the home of {name}", frozenset())
+        for one in _OF_LOGINS:
+            yield from _tree(view, join(home, one), origin, f"{name} logs in", frozenset())
 
 
 def _cron(view: View, path: str, text: str) -> Iterator[Evidence]:

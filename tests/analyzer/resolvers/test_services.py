@@ -33,7 +33,40 @@ class Case:
     config: ImageConfig = field(default_factory=ImageConfig)
 
 
+PASSWD = (
+    "root:x:0:0:root:/root:/bin/bash\ndaemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin\n"
+    "joe:x:1000:1000::/srv/joe:\nann:x:1001:1001::/home/ann:/bin/zsh\n"
+)
+ACCOUNTS: dict[str, Node] = {
+    "/etc/passwd": PASSWD,
+    **{shell: program() for shell in ("/bin/bash", "/bin/sh", "/bin/zsh", "/bin/ksh", "/usr/sbin/nologin")},
+    "/root/.ssh/authorized_keys": "",
+    "/root/.cache/pip/x": "",
+    "/srv/joe/upload/a": "",
+    "/usr/sbin/other": program(),
+}
+
+
 CASES: dict[str, Case] = {
+    "sshd: the accounts' shells, homes and keys, and the commands that it is told": Case(
+        "/usr/sbin/sshd",
+        {
+            "/usr/sbin/sshd": program(),
+            "/etc/ssh/sshd_config": "AuthorizedKeysCommand /usr/bin/keys %u\nMatch User x\n ForceCommand menu",
+            "/usr/bin/keys": program(b"#!/bin/sh\n"),
+            "/usr/bin/menu": program(),
+            **ACCOUNTS,
+        },
+        kept=("/bin/bash", "/bin/sh", "/bin/zsh", "/usr/sbin/nologin", "/root/.ssh/authorized_keys",
+              "/srv/joe/upload/a", "/usr/bin/keys", "/usr/bin/menu"),
+        gone=("/bin/ksh", "/root/.cache/pip/x", "/usr/sbin/other"),
+    ),
+    "su: the shells of others than root, who starts it": Case(
+        "/bin/su",
+        {"/bin/su": program(), **ACCOUNTS},
+        kept=("/bin/sh", "/bin/zsh", "/srv/joe/upload/a"),
+        gone=("/bin/bash", "/root/.ssh/authorized_keys"),
+    ),
     "Squid: error pages of another package, which a link leads to": Case(
         "/usr/sbin/squid",
         {
