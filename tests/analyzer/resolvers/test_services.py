@@ -52,7 +52,7 @@ CASES: dict[str, Case] = {
         "/usr/sbin/sshd",
         {
             "/usr/sbin/sshd": program(),
-            "/etc/ssh/sshd_config": "AuthorizedKeysCommand /usr/bin/keys %u\nMatch User x\n ForceCommand menu",
+            "/etc/ssh/sshd_config": "AuthorizedKeysCommand /usr/bin/keys %u\nMatch all\n ForceCommand menu",
             "/usr/bin/keys": program(b"#!/bin/sh\n"),
             "/usr/bin/menu": program(),
             **ACCOUNTS,
