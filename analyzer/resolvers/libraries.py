@@ -7,6 +7,7 @@ those of Debian, Fedora and Alpine; what an image lacks costs nothing.
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -18,7 +19,7 @@ from analyzer.resolvers.elfreader import ELF
 from analyzer.resolvers.hierarchy import SHARED_DIRECTORIES
 from analyzer.resolvers.interface import Extractor, Finding, View
 from analyzer.resolvers.needs import Need, library_directories, told, why
-from analyzer.resolvers.system import HOSTS, SERVICES, USERS
+from analyzer.resolvers.system import HOSTS, LOCALES, SERVICES, USERS
 
 
 def _library(names: str, reason: str, *, paths: str = "", trees: str = "") -> Need:
@@ -173,6 +174,17 @@ def read_catalog(data: bytes) -> list[str]:
     return sorted({name.decode("utf-8", "replace") for name in found})
 
 
+def read_locales(data: bytes) -> list[str]:
+    """The names in a locale-archive (glibc, locale/locarchive.h), sorted; nothing for any other file."""
+    if len(data) < 32 or data[:4] not in (b"\x09\x01\x02\xde", b"\xde\x02\x01\x09"):
+        return []
+    order = "<" if data[0] == 9 else ">"
+    start, used = struct.unpack_from(f"{order}II", data, 20)
+    names = data[start : start + used].split(b"\0")
+    return sorted({name.decode("utf-8", "replace") for name in names if name})
+
+
+LOCALE_ARCHIVE = Extractor("locale-archive", 1, read_locales)
 CATALOG = Extractor("xml.catalog", 1, read_catalog, 1 << 20)
 _OPENERS = frozenset(("dlopen", "dlmopen"))
 NSSWITCH = Extractor("nsswitch.conf", 1, read_services)
@@ -211,7 +223,7 @@ class Libraries:
                     yield from told(view, need, "linked", path, f"{need.reason} ({made})")
             if not _OPENERS.isdisjoint(facts.get("uses", ())) and facts.get("interp"):
                 yield from _beside(view, path)
-            converts = _converts(facts, view.config)
+            converts = _converts(facts, view.config) or _speaks(view, facts)
             if converts:
                 for directory in library_directories(view, path):
                     yield Evidence(f"{directory}/gconv", "linked", path, f"it {converts}", tree=True)
@@ -275,6 +287,23 @@ def _converts(facts: Mapping[str, Any], config: ImageConfig) -> str:
     locales = (config.variable(name) for name in ("LC_ALL", "LC_CTYPE", "LANG"))
     if any(re.search(r"\.(?!utf-?8)", locale, re.IGNORECASE) for locale in locales):
         return "calls iconv_open, and the image's locale is not UTF-8"
+    return ""
+
+
+def _speaks(view: View, facts: Mapping[str, Any]) -> str:
+    """Why the C library itself converts for a program: a locale that it may ask for is not in UTF-8."""
+    asked = sorted(LOCALES.intersection(facts.get("uses", ())))
+    if not asked:
+        return ""
+    base = "/usr/lib/locale"
+    names = [name for name in view.fs.names(base) if view.fs.names(f"{base}/{name}")]
+    if f"{base}/locale-archive" in view.fs:
+        # Beside the name that was asked for, the archive has one with the character set in it.
+        archived = view.facts.get(LOCALE_ARCHIVE, f"{base}/locale-archive") or ()
+        names += [name for name in archived if "." in name]
+    for name in sorted(names):
+        if name not in ("C", "POSIX") and not re.search(r"\.utf-?8(@|$)", name, re.IGNORECASE):
+            return f"calls {asked[0]}, and the locale {name} is not in UTF-8"
     return ""
 
 

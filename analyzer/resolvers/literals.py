@@ -67,6 +67,17 @@ _STARTERS = frozenset(
     "execl execle execlp execv execve execvp execvpe posix_spawn posix_spawnp popen system".split()
 )
 
+# Directories of libraries that programs link.
+_OF_THE_LOADER = re.compile(r"/lib(32|64|x32)?(/[\w-]+-linux-(gnu|musl)\w*)?$")
+_SHARED_OBJECT = re.compile(r"\.so(\.[\d.]+)?$")
+_OPENERS = frozenset(("dlopen", "dlmopen"))
+
+# Libraries in these are none that whoever spells the directory opens of his own accord: languages have their
+# own resolvers, PAM's files name its modules.
+_NO_PLUGINS = re.compile(
+    r"/(python[\d.]*|perl[\d.]*|perl-base|ruby|php[\w.-]*|lua|node_modules|jvm|dotnet|guile|R|security)(/|$)"
+)
+
 # A directory with one of these is a program's, not data.
 _CODE = re.compile(r"\.(so(\.[\d.]+)?|py|pyc|js|mjs|cjs|rb|pl|pm|php|jar|class|node|a|h|go|rs|exe|dll)$")
 
@@ -196,9 +207,14 @@ class Literals:
         yield Evidence(literal, "literal", source, f"{source} spells {literal}")
         if named_by_author and self._is_data(view, directory.path):
             yield Evidence(literal, "literal", source, f"data that {source} names", tree=True)
+        program = view.fs.get(source)
+        facts = view.facts.get(ELF, source) if program is not None and may_be_elf(program) else None
+        if not facts or INTERPRETERS.search(source):
+            return
+        if not _OPENERS.isdisjoint(facts.get("uses", ())):
+            yield from _plugins(view, source, literal, directory.path)
         package = self._database.package_of(source)
-        facts = view.facts.get(ELF, source) if package is not None else None
-        if package is None or not facts or facts.get("soname") or INTERPRETERS.search(source):
+        if package is None or facts.get("soname"):
             return
         for path in package.paths:
             if (
@@ -218,6 +234,20 @@ class Literals:
             and (entry.executable or entry.path in self._database.owners or _CODE.search(entry.path))
             for entry in view.fs.below(directory)
         )
+
+
+def _plugins(view: View, source: str, literal: str, directory: str) -> Iterator[Evidence]:
+    """Libraries in a directory that is spelled by who opens some, and in the folders in it."""
+    if _NO_PLUGINS.search(directory) or _OF_THE_LOADER.search(directory):
+        return
+    for entry in view.fs.below(directory):
+        path = entry.path
+        if path[len(directory) + 1 :].count("/") > 1 or OPTIONAL.search(path) or _NO_PLUGINS.search(path):
+            continue
+        if entry.kind != "dir" and _SHARED_OBJECT.search(path):
+            yield Evidence(
+                path, "literal", source, f"it opens libraries and spells {literal}, where this one is"
+            )
 
 
 def _longest(fs: Filesystem, run: str) -> str:

@@ -33,6 +33,7 @@ SERVICES = _words(
     "getservbyname getservbyname_r getservbyport getservbyport_r getprotobyname getprotobyname_r"
     " getprotobynumber getprotobynumber_r"
 )
+LOCALES = _words("setlocale newlocale")
 _INTERPRETERS = re.compile(r"/(python3?(\.\d+)?|ruby[\d.]*|perl[\d.]*|php[\d.-]*|node|nodejs|java)$")
 
 NEEDS: tuple[Need, ...] = (
@@ -126,8 +127,9 @@ NEEDS: tuple[Need, ...] = (
         "locales",
         "it asks for a locale",
         paths=("/etc/locale.conf", "/etc/default/locale", "/usr/share/locale/locale.alias"),
-        trees=("/usr/lib/locale/C.utf8", "/usr/lib/locale/C.UTF-8"),
-        uses=_words("setlocale newlocale"),
+        # Which one, a variable of the run or a request may say: each that was generated.
+        trees=("/usr/lib/locale/*",),
+        uses=LOCALES,
     ),
     Need(
         "mime",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import struct
+
 import pytest
 
 from analyzer.evidence import Evidence
 from analyzer.image import ImageConfig
 from analyzer.resolvers.closure import close
 from analyzer.resolvers.elf import Elf
-from analyzer.resolvers.libraries import TABLE, Libraries, read_modules, read_services
+from analyzer.resolvers.libraries import TABLE, Libraries, read_locales, read_modules, read_services
 from tests.analyzer.resolvers.elfimage import elf
 from tests.imagefs import File, Node, view_of
 
@@ -247,3 +249,44 @@ def test_gconv_for_a_locale_that_is_not_utf_8() -> None:
     view = view_of(tree, config=ImageConfig(env=(("LANG", "de_DE.ISO-8859-1"),)))
     kept = close(view, [Evidence("/bin/app", "asked", "test", "")], [Libraries()]).evidence
     assert f"{T}/gconv/ISO8859-1.so" in kept
+
+
+def archive(*names: str) -> bytes:
+    """A locale-archive of glibc with nothing but its header and its names."""
+    text = b"".join(name.encode() + b"\0" for name in names)
+    return struct.pack("<8I", 0xDE020109, 1, 56, 0, 0, 56, len(text), len(text)).ljust(56, b"\0") + text
+
+
+@pytest.mark.parametrize(
+    ("uses", "locales", "kept"),
+    [
+        (["setlocale"], {"locale-archive": archive("de_DE.utf8", "fr_FR", "fr_FR.iso88591")}, True),
+        (["newlocale"], {"de_DE.iso885915@euro/LC_CTYPE": "x"}, True),
+        (["setlocale"], {"de_DE/LC_CTYPE": "x"}, True),
+        (["setlocale"], {"locale-archive": archive("de_DE.utf8", "sr_RS.utf8@latin")}, False),
+        (["setlocale"], {"C.utf8/LC_CTYPE": "x", "de_DE.UTF-8/LC_CTYPE": "x"}, False),
+        (["setlocale"], {"locale-archive": b"torn"}, False),
+        (["getpwnam"], {"locale-archive": archive("fr_FR.iso88591")}, False),
+    ],
+    ids=[
+        "an archive with another set",
+        "a folder with another set",
+        "a folder that names none",
+        "UTF-8 alone in an archive",
+        "UTF-8 alone in folders",
+        "no archive",
+        "nobody asks",
+    ],
+)
+def test_gconv_for_a_program_that_may_ask_for_a_locale_that_is_not_utf_8(
+    uses: list[str], locales: dict[str, Node], kept: bool
+) -> None:
+    tree = {f"/usr/lib/locale/{name}": node for name, node in locales.items()}
+    tree |= {"/bin/app": program(*uses), f"{T}/gconv/ISO8859-1.so": elf()}
+    closure = close(view_of(tree), [Evidence("/bin/app", "asked", "test", "")], [Libraries()])
+    assert (f"{T}/gconv/ISO8859-1.so" in closure.evidence) is kept
+
+
+def test_the_names_of_a_locale_archive() -> None:
+    assert read_locales(archive("fr_FR", "de_DE.utf8")) == ["de_DE.utf8", "fr_FR"]
+    assert read_locales(b"") == []

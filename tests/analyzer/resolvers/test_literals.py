@@ -37,6 +37,11 @@ TREE: dict[str, Node] = {
     "/opt/model/deep/vocabulary.txt": "x",
     "/opt/tool/lib/code.py": "x",
     "/tmp/left": "x",
+    "/usr/lib/image/loaders/one.so": elf(),
+    "/usr/lib/image/loaders/deep/two.so": elf(),
+    "/usr/lib/image/loaders/README": "x",
+    "/usr/lib/x86_64-linux-gnu/libother.so": elf(),
+    "/usr/lib/perl5/auto/X/X.so": elf(),
     "/var/data": Dir(),
 }
 
@@ -115,6 +120,30 @@ CASES: dict[str, tuple[str, Node, EvidenceKind, set[str], set[str]]] = {
         "traced",
         {"/usr/lib/git-core"},
         {"/usr/lib/git-core/git-x"},
+    ),
+    "plugins in a directory that a library spells, when it opens libraries": (
+        "/usr/lib/libimage.so.1",
+        File(
+            elf(
+                soname="libimage.so.1",
+                uses=["dlopen"],
+                constants=["/usr/lib/image/loaders", "/usr/lib/x86_64-linux-gnu", "/usr/lib/perl5"],
+            )
+        ),
+        "linked",
+        {"/usr/lib/image/loaders/one.so", "/usr/lib/image/loaders/deep/two.so"},
+        {
+            "/usr/lib/image/loaders/README",
+            "/usr/lib/x86_64-linux-gnu/libother.so",
+            "/usr/lib/perl5/auto/X/X.so",
+        },
+    ),
+    "none of them for a library that opens no others": (
+        "/usr/lib/libimage.so.1",
+        File(elf(soname="libimage.so.1", constants=["/usr/lib/image/loaders"])),
+        "linked",
+        {"/usr/lib/image/loaders"},
+        {"/usr/lib/image/loaders/one.so"},
     ),
     "where the kernel and everybody writes": (
         "/usr/bin/app",

@@ -106,11 +106,11 @@ TREE_OF: dict[str, tuple[Node, ImageConfig, set[str], set[str]]] = {
         {"/etc/shadow"},
     ),
     "a program that checks passwords": (program(uses=["getspnam"]), ImageConfig(), {"/etc/shadow"}, set()),
-    "a program that asks for a locale": (
+    "a program that asks for a locale: each that the image has": (
         program(uses=["setlocale"]),
         ImageConfig(),
-        {"/usr/lib/locale/C.utf8/LC_CTYPE"},
-        {"/usr/lib/locale/de_DE/LC_CTYPE"},
+        {"/usr/lib/locale/C.utf8/LC_CTYPE", "/usr/lib/locale/de_DE/LC_CTYPE"},
+        set(),
     ),
     "a program that draws: common terminals alone": (
         program(uses=["tgetent"]),
