@@ -18,6 +18,9 @@ _INIT_SYSTEM = (
     "systemctl systemd systemd-sysv-install update-rc.d invoke-rc.d deb-systemd-helper deb-systemd-invoke"
     " init-d-script telinit runlevel journalctl loginctl rc-service rc-update initctl"
 )
+# An author's script starts daemons with it, a package's own names it for hosts; it brings all of /etc/init.d.
+HOST_SERVICES = frozenset({"service"})
+
 PACKAGE_MANAGERS = frozenset((*_INSTALLERS.split(), *_INIT_SYSTEM.split()))
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from analyzer.evidence import Evidence
 from analyzer.filesystem import Entry, Filesystem, is_volatile, join, name_of, parent_of
-from analyzer.resolvers.commands import PACKAGE_MANAGERS, find_command, search_path
+from analyzer.resolvers.commands import HOST_SERVICES, PACKAGE_MANAGERS, find_command, search_path
 from analyzer.resolvers.elf import may_be_elf
 from analyzer.resolvers.elfreader import ELF, constants
 from analyzer.resolvers.hierarchy import INTERPRETERS, NOT_RUN, OPTIONAL, OTHERS, SHARED_DIRECTORIES
@@ -26,9 +26,13 @@ _TEXT_LIMIT = 1 << 20
 _PATH = re.compile(rb"(?:/[\w.+@:,~%=-]+){2,}/?")
 _IN_TEXT = re.compile(rb"(?<![\w./$}~%:*-])(?:/[\w.+@-]+){2,}")
 
-_NEVER = PACKAGE_MANAGERS | frozenset(
-    "sh bash dash ash ksh mksh zsh fish csh tcsh rbash sash gdb vi vim nano emacs editor"
-    " sensible-editor".split()
+_NEVER = (
+    PACKAGE_MANAGERS
+    | HOST_SERVICES
+    | frozenset(
+        "sh bash dash ash ksh mksh zsh fish csh tcsh rbash sash gdb vi vim nano emacs editor"
+        " sensible-editor".split()
+    )
 )
 
 # Interpreters and libraries record what they were built with: a GNU name may have the target's triplet before

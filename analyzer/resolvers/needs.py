@@ -75,7 +75,7 @@ def matching(view: View, pattern: str, source: str) -> Iterable[str]:
 
 def library_directories(view: View, source: str) -> list[str]:
     """Where a library keeps what it loads: beside itself, or in a directory of the system's libraries."""
-    system = [f"/usr/lib/{name}" for name in view.fs.names("/usr/lib") if name.endswith(_TRIPLETS)]
+    system = [f"/usr/lib/{name}" for name in view.fs.names("/usr/lib") if name.endswith(TRIPLETS)]
     beside = parent_of(source)
     found = [beside] if beside.startswith("/") and "lib" in beside else []
     for directory in (*system, "/usr/lib64", "/usr/lib", "/lib"):
@@ -84,4 +84,4 @@ def library_directories(view: View, source: str) -> list[str]:
     return found
 
 
-_TRIPLETS = ("-linux-gnu", "-linux-gnueabihf", "-linux-gnuabi64", "-linux-musl")
+TRIPLETS = ("-linux-gnu", "-linux-gnueabihf", "-linux-gnuabi64", "-linux-musl")

@@ -10,7 +10,7 @@ from typing import Any
 from analyzer.evidence import Evidence, EvidenceKind, Unresolved
 from analyzer.filesystem import name_of, parent_of
 from analyzer.image import ImageConfig
-from analyzer.resolvers.commands import PACKAGE_MANAGERS, find_command
+from analyzer.resolvers.commands import HOST_SERVICES, PACKAGE_MANAGERS, find_command
 from analyzer.resolvers.hierarchy import INTERPRETERS, SHARED_DIRECTORIES
 from analyzer.resolvers.interface import Finding, View
 from analyzer.resolvers.shebang import SHEBANG, SHELLS, may_run
@@ -152,7 +152,7 @@ class Scripts:
             return
         for directory in words.directories:
             found = find_command(view.fs, name, [*words.search, text.directory], directory)
-            if found is not None and text.weak and INTERPRETERS.search(view.fs.resolve(found).path):
+            if found is not None and text.weak and _for_hosts(view.fs.resolve(found).path):
                 return
             if found is not None:
                 yield Evidence(found, "script", text.source, f"it calls {name}")
@@ -202,8 +202,7 @@ class Scripts:
         self, text: _Text, words: Words, template: Sequence[Any], reason: str, whole: bool = False
     ) -> Iterator[Evidence]:
         for path in words.paths(template):
-            interpreter = INTERPRETERS.search(path) is not None
-            if name_of(path) not in PACKAGE_MANAGERS and not (text.weak and interpreter):
+            if name_of(path) not in PACKAGE_MANAGERS and not (text.weak and _for_hosts(path)):
                 yield Evidence(path, text.kind, text.source, reason, whole and path not in SHARED_DIRECTORIES)
         for path in words.places(template):
             yield Evidence(path, "script", text.source, "it makes something there")
@@ -213,3 +212,8 @@ class Scripts:
         found = view.fs.resolve(path)
         if shell and not found.missing and view.fs.entries[found.path].kind == "file":
             self._sourced.add(found.path)
+
+
+def _for_hosts(path: str) -> bool:
+    """Whether a script that nothing calls by name is no reason for this program."""
+    return INTERPRETERS.search(path) is not None or name_of(path) in HOST_SERVICES

@@ -180,8 +180,8 @@ SERVICES: tuple[Service, ...] = (
     _service(
         "Postfix",
         "postfix master postfix-script",
-        folders="/etc/postfix /usr/share/postfix /var/spool/postfix",
-        scripts="/usr/lib/postfix /usr/libexec/postfix /usr/sbin/postconf /usr/sbin/postdrop "
+        folders="/etc/postfix /usr/share/postfix /var/spool/postfix /usr/lib/postfix",
+        scripts="/usr/lib/postfix/sbin /usr/libexec/postfix /usr/sbin/postconf /usr/sbin/postdrop "
         "/usr/sbin/postqueue",
     ),
     _service(

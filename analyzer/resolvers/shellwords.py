@@ -11,6 +11,7 @@ from analyzer.filesystem import normalise, parent_of
 from analyzer.resolvers.commands import search_path
 from analyzer.resolvers.hierarchy import SHARED_DIRECTORIES
 from analyzer.resolvers.interface import View
+from analyzer.resolvers.needs import TRIPLETS
 
 # Expansions of one word that are followed, and matches of one pattern.
 _VALUES = 16
@@ -85,8 +86,8 @@ class Words:
     def _absolute(self, value: str, pattern: bool) -> Iterator[str]:
         path = normalise(value)
         if _UNKNOWN in path:
-            constant = path.partition(_UNKNOWN)[0]
-            if parent_of(constant + "x") in SHARED_DIRECTORIES:
+            constant = re.split(rf"[{_UNKNOWN}*?\[]" if pattern else _UNKNOWN, path)[0]
+            if self._is_shared(parent_of(constant + "x")):
                 return
             path, pattern = re.sub(f"{_UNKNOWN}+", "*", path), True
         if pattern and re.search(r"[*?\[]", path):
@@ -95,6 +96,11 @@ class Words:
                     yield match
         elif path != "/" and not self._view.fs.resolve(path, follow=False).missing:
             yield path
+
+    def _is_shared(self, directory: str) -> bool:
+        """Whether many packages put their files there; the C library's directories are such as well."""
+        real = self._view.fs.resolve(directory).path
+        return not SHARED_DIRECTORIES.isdisjoint((directory, real)) or real.endswith(TRIPLETS)
 
     def _glob(self, base: str, names: Sequence[str]) -> Iterator[str]:
         """Matches of a pattern, one name at a time, links followed on the way; dotfiles only where named."""

@@ -3,7 +3,8 @@
 A constant command is looked up along PATH as execvp(3) does. Perl and Ruby hand a command to a shell where it
 has one of a shell's signs (perlfunc exec, Kernel#exec), PHP always (its program execution functions), and so
 do the languages of `_SHELLED`, whose functions are system(3) and popen(3) or do the same. What
-libraries start is theirs to say: their languages' resolvers follow them.
+libraries start is theirs to say: their languages' resolvers follow them. A compiled module of Erlang says it
+alone, whoever wrote it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from analyzer.evidence import Evidence
 from analyzer.filesystem import name_of
+from analyzer.resolvers.beam import read_commands
 from analyzer.resolvers.commands import PACKAGE_MANAGERS, find_command, search_path
 from analyzer.resolvers.interface import Extractor, View
 from analyzer.resolvers.jars import literals
@@ -95,10 +97,11 @@ def _in_class(data: bytes) -> Iterator[str]:
 
 STARTED = Extractor("started", 3, read_started, 1 << 20)
 CLASSES = Extractor("started.classes", 2, read_classes)
+BEAM = Extractor("started.beam", 1, read_commands)
 
 
 class Started:
-    """Keeps the commands that the author's own sources start."""
+    """Keeps the commands that the author's own sources start, and Erlang's compiled modules."""
 
     name = "started"
 
@@ -119,6 +122,12 @@ class Started:
         for path, words in view.facts.get_many(CLASSES, classes).items():
             for word in words or ():
                 yield from _program(view, path, word)
+        beams = [path for path in new if path.endswith(".beam") and view.fs.entries[path].kind == "file"]
+        for path, commands in view.facts.get_many(BEAM, beams).items():
+            shell = "/bin/sh" in (commands or ())
+            for command in commands or ():
+                if name_of(command) not in SHELLS:
+                    yield from _started(view, path, command, shell=shell)
 
 
 def _language(view: View, path: str) -> str:

@@ -26,6 +26,7 @@ TREE: dict[str, Node] = {
     "/usr/bin/dash": File(b"", mode=0o755),
     "/usr/bin/apt-get": File(b"", mode=0o755),
     "/usr/bin/perl": File(b"", mode=0o755),
+    "/usr/sbin/service": File(b"", mode=0o755),
     "/usr/bin/x86_64-linux-gnu-gcc": Link("x86_64-linux-gnu-gcc-12"),
     "/usr/bin/x86_64-linux-gnu-gcc-12": File(b"", mode=0o755),
     "/usr/bin/ld.bfd": File(b"", mode=0o755),
@@ -65,12 +66,12 @@ CASES: dict[str, tuple[str, Node, EvidenceKind, set[str], set[str]]] = {
         {"/usr/sbin/sendmail", "/usr/sbin/exim"},
         set(),
     ),
-    "never a shell, an installer or an interpreter": (
+    "never a shell, an installer, an interpreter or a host's services": (
         "/usr/bin/app",
-        spelling("/bin/sh", "/usr/bin/apt-get", "/usr/bin/perl"),
+        spelling("/bin/sh", "/usr/bin/apt-get", "/usr/bin/perl", "/usr/sbin/service"),
         "traced",
         set(),
-        {"/usr/bin/sh", "/usr/bin/dash", "/usr/bin/apt-get", "/usr/bin/perl"},
+        {"/usr/bin/sh", "/usr/bin/dash", "/usr/bin/apt-get", "/usr/bin/perl", "/usr/sbin/service"},
     ),
     "never what it was built with: a compiler's name may have a triplet and a version": (
         "/usr/bin/app",

@@ -29,7 +29,7 @@ TOOLS: dict[str, Node] = {
         f"/usr/bin/{name}": tool()
         for name in (
             "env bash dash mkdir chmod echo cat sort find apt-get dpkg python3.11 gosu redis-server envsubst"
-            " cp hostname rm date"
+            " cp hostname rm date service"
         ).split()
     },
     "/bin": Link("usr/bin"),
@@ -42,6 +42,7 @@ TOOLS: dict[str, Node] = {
     "/opt/busybox": tool(),
     "/docker-entrypoint.d/10-a.sh": script("#!/bin/sh\ndate\n"),
     "/docker-entrypoint.d/20-b.envsh": "x",
+    "/lib/x86_64-linux-gnu/libz.so": "x",
     "/etc/app/main.conf": "x",
     "/etc/app/extra.conf": "x",
     "/opt/lib/common.sh": "hostname\n",
@@ -164,6 +165,21 @@ CASES: dict[str, tuple[str, set[str], set[str]]] = {
         set(),
         {"/etc/app/main.conf"},
     ),
+    "a name that only a run knows, among the system's libraries": (
+        '#!/bin/sh\ncp /lib/*/lib"$1"*.so* /lib/x86_64-linux-gnu/lib"$1".so /var/spool\n',
+        set(),
+        {"/lib/x86_64-linux-gnu/libz.so"},
+    ),
+    "a pattern among the system's libraries": (
+        "#!/bin/sh\ncp /lib/*/libz*.so* /var/spool\n",
+        {"/lib/x86_64-linux-gnu/libz.so"},
+        set(),
+    ),
+    "an author's script that starts a daemon as a host does": (
+        "#!/bin/sh\nservice ssh start\n",
+        {"/usr/bin/service"},
+        set(),
+    ),
     "a copied directory is copied as a whole": (
         "#!/bin/sh\ncp -r /usr/src/site/. /var/lib/app\n",
         {"/usr/src/site/index.php", "/usr/src/site/css/a.css", "/var/lib/app"},
@@ -224,6 +240,13 @@ def test_a_file_beside_the_script() -> None:
 def test_a_script_that_nobody_runs_brings_nothing(kind: EvidenceKind) -> None:
     evidence = closed({"/lib/run.sh": script("#!/bin/bash\nmkdir /x\n")}, kind=kind).evidence
     assert not {"/usr/bin/bash", "/usr/bin/mkdir"} & set(evidence)
+
+
+def test_a_programs_own_script_that_nothing_calls_brings_no_interpreter_and_no_hosts_services() -> None:
+    text = "#!/bin/sh\nservice x restart; python3 -c 1; [ -x /usr/bin/service ] && mkdir /x\n"
+    evidence = closed({"/lib/run.sh": script(text)}, kind="package", source="entrypoint").evidence
+    assert "/usr/bin/mkdir" in evidence
+    assert not {"/usr/bin/service", "/usr/bin/python3"} & set(evidence)
 
 
 def test_a_script_that_the_run_only_read_brings_nothing_unless_a_shell_read_it() -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import io
+import struct
 import zipfile
+import zlib
 
 import pytest
 
@@ -31,6 +34,30 @@ def jar(**classes: bytes) -> bytes:
             archive.writestr(f"app/{name}.class", data)
     return made.getvalue()
 
+
+def beam(*calls: str, literals: bytes = b"", long_counts: bool = False) -> bytes:
+    """A module that calls `module:function` each; of OTP 28 with `long_counts`, packed constants else."""
+    atoms = [name for call in calls for name in call.split(":")]
+    if long_counts:
+        sizes = [bytes([len(name) << 4]) if len(name) < 16 else bytes([8, len(name)]) for name in atoms]
+    else:
+        sizes = [bytes([len(name)]) for name in atoms]
+    table = b"".join(size + name.encode() for size, name in zip(sizes, atoms, strict=True))
+    numbers = [struct.pack(">3I", at, at + 1, 1) for at in range(1, len(atoms), 2)]
+    packed = struct.pack(">I", len(literals)) + zlib.compress(literals)
+    chunks = {
+        b"AtU8": struct.pack(">i", -len(atoms) if long_counts else len(atoms)) + table,
+        b"ImpT": struct.pack(">I", len(numbers)) + b"".join(numbers),
+        b"LitT": b"\0\0\0\0" + literals if long_counts else packed,
+    }
+    body = b"".join(
+        name + struct.pack(">I", len(data)) + data + bytes(-len(data) % 4) for name, data in chunks.items()
+    )
+    return b"FOR1" + struct.pack(">I", len(body) + 4) + b"BEAM" + body
+
+
+# Constants as `term_to_binary` writes them: ["sort", "convert"] and <<"echo">>.
+STRINGS = b"\0\0\0\2\0\0\0\x17\x83l\0\0\0\2k\0\4sortk\0\7convertj\0\0\0\x0a\x83m\0\0\0\4echo"
 
 BUILDER = "java/lang/ProcessBuilder"
 
@@ -77,6 +104,23 @@ CASES: dict[str, tuple[str, str | bytes, set[str]]] = {
     ),
     "half a class": ("/a.class", class_file(BUILDER, literals="echo;sort")[:-30], set()),
     "a jar that is none": ("/a.jar", b"PK", set()),
+    "an Erlang module with a port": (
+        "/a.beam",
+        beam("lists:map", "erlang:open_port", literals=STRINGS),
+        {"sort", "convert", "echo"},
+    ),
+    "an Erlang module's os:cmd, which has a shell": (
+        "/a.beam",
+        beam("os:cmd", literals=b"\0\0\0\1\0\0\0\x0c\x83k\0\x09id -u|sor"),
+        {"id", "dash"},
+    ),
+    "an Elixir module of OTP 28, compressed": (
+        "/a.beam",
+        gzip.compress(beam("Elixir.System:cmd", literals=STRINGS, long_counts=True)),
+        {"sort", "convert", "echo"},
+    ),
+    "an Erlang module that starts nothing": ("/a.beam", beam("lists:map", literals=STRINGS), set()),
+    "half an Erlang module": ("/a.beam", beam("os:cmd", literals=STRINGS)[:40], set()),
 }
 
 
@@ -94,6 +138,11 @@ def test_what_a_source_starts(case: str) -> None:
 
 def test_a_librarys_sources_are_its_languages() -> None:
     assert brought("/a.rb", "system('echo')\n", "imported") == set()
+
+
+def test_what_a_kept_erlang_module_starts() -> None:
+    module = beam("os:find_executable", literals=STRINGS)
+    assert brought("/lib/a.beam", module, "imported") == {"sort", "convert", "echo"}
 
 
 @pytest.mark.parametrize(
