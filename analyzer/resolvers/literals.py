@@ -82,6 +82,11 @@ _NO_PLUGINS = re.compile(
     r"/(python[\d.]*|perl[\d.]*|perl-base|ruby|php[\w.-]*|lua|node_modules|jvm|dotnet|guile|R|security)(/|$)"
 )
 
+# Configuration outside of /etc, by its folder or by a part of its name.
+_CONFIGURATION = re.compile(
+    r"/(?:etc|conf|config)/[^/]+$|(?:^|[/._-])(?:conf|config|cfg|cnf|ini)(?:[._-][^/]*)?$"
+)
+
 # A directory with one of these is a program's, not data.
 _CODE = re.compile(r"\.(so(\.[\d.]+)?|py|pyc|js|mjs|cjs|rb|pl|pm|php|jar|class|node|a|h|go|rs|exe|dll)$")
 
@@ -286,4 +291,6 @@ def _is_read(entry: Entry, reasons: Iterable[Evidence]) -> bool:
 
 
 def _is_configuration(entry: Entry) -> bool:
-    return entry.kind == "file" and entry.size <= _TEXT_LIMIT and entry.path.startswith("/etc/")
+    if entry.kind != "file" or entry.size > _TEXT_LIMIT or _CODE.search(entry.path):
+        return False
+    return entry.path.startswith("/etc/") or _CONFIGURATION.search(entry.path) is not None

@@ -11,6 +11,7 @@ from analyzer.evidence import Evidence, EvidenceKind, Unresolved
 from analyzer.filesystem import name_of, parent_of
 from analyzer.image import ImageConfig
 from analyzer.resolvers.commands import HOST_SERVICES, PACKAGE_MANAGERS, find_command
+from analyzer.resolvers.crontab import CRON, is_cron, table_of
 from analyzer.resolvers.hierarchy import INTERPRETERS, SHARED_DIRECTORIES
 from analyzer.resolvers.interface import Finding, View
 from analyzer.resolvers.shebang import SHEBANG, SHELLS, may_run
@@ -86,6 +87,8 @@ class Scripts:
         self._waiting: set[str] = set()
         self._weak: set[str] = set()
         self._sourced: set[str] = set()
+        self._tables: set[str] = set()
+        self._runs_jobs = False
 
     def resolve(
         self, view: View, new: Sequence[str], kept: Mapping[str, Sequence[Evidence]]
@@ -113,6 +116,21 @@ class Scripts:
         for path, facts in view.facts.get_many(SCRIPT, (*strong, *weak)).items():
             if facts is not None:
                 yield from self._text(view, _Text(path, facts, parent_of(path), path in weak))
+        yield from self._cron(view, new, kept)
+
+    def _cron(
+        self, view: View, new: Sequence[str], kept: Mapping[str, Sequence[Evidence]]
+    ) -> Iterator[Finding]:
+        """Tables that cron reads, which may have been kept before it was."""
+        self._runs_jobs = self._runs_jobs or any(is_cron(name_of(path)) for path in new)
+        if not self._runs_jobs:
+            return
+        for path, reasons in list(kept.items()):
+            if path not in self._tables and any(one.source == CRON for one in reasons):
+                self._tables.add(path)
+                facts = view.facts.get(table_of(path), path)
+                if facts:
+                    yield from self._text(view, _Text(path, facts, "/"))
 
     def _text(self, view: View, text: _Text) -> Iterator[Finding]:
         if text.facts.get("fault") and not text.weak:

@@ -32,7 +32,8 @@ class Service:
     places: tuple[str, ...]  # files, and directories that are written to
     scripts: tuple[str, ...]  # programs, or folders of them, that it starts
     without: frozenset[str]  # names below `folders` that are no part of the service
-    logins: str  # whose login shells it starts, in their homes: "all" accounts, or "others" than root
+    logins: str  # whose login shells it starts, in their homes: "all" accounts, or "others" than root;
+    # "homes": it only looks into those of people
 
 
 def _service(
@@ -127,6 +128,7 @@ SERVICES: tuple[Service, ...] = (
         configs="/etc/crontab /etc/cron.d/* /var/spool/cron/crontabs/* /var/spool/cron/* /etc/crontabs/*",
         places="/var/spool/cron /var/spool/cron/crontabs /etc/default/cron /etc/environment",
     ),
+    _service("uWSGI", "uwsgi uwsgi-core", folders="/usr/lib/uwsgi/plugins"),
     _service(
         "Redis",
         "redis-server redis-sentinel valkey-server keydb-server",
@@ -169,6 +171,15 @@ SERVICES: tuple[Service, ...] = (
     _service(
         "ssh", "ssh scp sftp", folders="/etc/ssh/ssh_config.d", places="/etc/ssh/ssh_config /usr/bin/ssh"
     ),
+    _service(
+        "vsftpd",
+        configs="/etc/vsftpd.conf /etc/vsftpd/vsftpd.conf",
+        trees="anon_root local_root user_config_dir",
+        folders="/etc/vsftpd /srv/ftp /var/ftp /var/lib/ftp",
+        logins="all",
+    ),
+    _service("ProFTPD", "proftpd", folders="/etc/proftpd /usr/lib/proftpd /srv/ftp", logins="all"),
+    _service("Pure-FTPd", "pure-ftpd", folders="/etc/pure-ftpd /srv/ftp", logins="all"),
     _service("dropbear", folders="/etc/dropbear", logins="all"),
     _service("login", "login su", logins="others"),
     _service(
@@ -180,13 +191,16 @@ SERVICES: tuple[Service, ...] = (
     _service(
         "Postfix",
         "postfix master postfix-script",
+        logins="homes",
         folders="/etc/postfix /usr/share/postfix /var/spool/postfix /usr/lib/postfix",
         scripts="/usr/lib/postfix/sbin /usr/libexec/postfix /usr/sbin/postconf /usr/sbin/postdrop "
         "/usr/sbin/postqueue",
     ),
+    _service("Exim", "exim exim4", folders="/etc/exim4 /etc/exim", logins="homes", places="/var/mail"),
     _service(
         "Dovecot",
         "dovecot",
+        logins="homes",
         folders="/etc/dovecot /usr/share/dovecot /usr/lib/dovecot/modules",
         scripts="/usr/lib/dovecot /usr/libexec/dovecot",
     ),
@@ -201,6 +215,7 @@ SERVICES: tuple[Service, ...] = (
         "Samba",
         "smbd nmbd winbindd",
         folders="/etc/samba /usr/share/samba",
+        logins="homes",
         places="/var/lib/samba /run/samba",
     ),
     _service(

@@ -10,17 +10,18 @@ from fnmatch import fnmatchcase
 from analyzer.evidence import Evidence, EvidenceKind
 from analyzer.filesystem import join, name_of, parent_of
 from analyzer.resolvers.commands import PACKAGE_MANAGERS, find_command, search_path
+from analyzer.resolvers.crontab import CRON
 from analyzer.resolvers.folders import links_to_folder
 from analyzer.resolvers.hierarchy import SHARED_DIRECTORIES
 from analyzer.resolvers.interface import Extractor, Finding, View
 from analyzer.resolvers.service_table import BY_PROGRAM, Service
+from analyzer.resolvers.system import is_person
 from analyzer.shell import read
 from analyzer.shell.calls import calls
 
 _LARGEST = 1 << 20  # bytes of a configuration that is read
 _SCHEMES = re.compile(r"\A(?:unix|file|syslog|pipe|log|files):/*(?=/)")
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
-_CRON_TIME = re.compile(r"\A(?:@\w+|(?:[\d*,/a-zA-Z-]+\s+){5})")
 
 
 def read_directives(data: bytes) -> list[list[str]]:
@@ -144,7 +145,7 @@ class Services:
             if view.fs.lookup(place) is not None:
                 yield Evidence(place, "script", path, f"{service.name} starts it", tree=True)
         if service.logins:
-            yield from _logins(view, path, others=service.logins == "others")
+            yield from _logins(view, path, service.logins)
         configs = [place for pattern in service.configs for place in _matching(view, pattern)]
         configs += [built_in[key] for key in ("conf-path",) if key in built_in]
         configs += _given(view, service)
@@ -167,11 +168,10 @@ class Services:
         if service.name == "Apache":
             for place in (join(parent_of(path), "envvars"), path):
                 self._variables.update(view.facts.get(VARIABLES, place) or {})
+        if service.name == CRON:  # its tables are the shell's: see script.py
+            return
         for words in view.facts.get(DIRECTIVES, path) or ():
-            if service.name == "cron":
-                yield from _cron(view, path, " ".join(words))
-            else:
-                yield from self._directive(view, service, path, words[0], words[1:])
+            yield from self._directive(view, service, path, words[0], words[1:])
 
     def _directive(
         self, view: View, service: Service, path: str, name: str, words: list[str]
@@ -300,31 +300,22 @@ def _command(view: View, origin: str, words: Sequence[str]) -> Iterator[Evidence
             yield Evidence(place, "script", origin, f"starts {call.values[0]}")
 
 
-def _logins(view: View, origin: str, *, others: bool) -> Iterator[Evidence]:
-    """What an account needs to log in: its shell (one that lets nobody in is asked for as well), its home."""
+def _logins(view: View, origin: str, kind: str) -> Iterator[Evidence]:
+    """What an account needs to log in: its shell (one that lets nobody in is asked for as well), its home. A
+    person's home may be served without a shell."""
     for name, user, home, shell in view.facts.get(LOGINS, "/etc/passwd") or ():
-        if others and user == "0":
+        if user == "0" and kind != "all":
             continue
-        yield from _present(view, shell, origin, f"the login shell of {name}", "script")
-        if name_of(shell) in _NO_LOGIN or not home.startswith("/"):
+        if kind != "homes":
+            yield from _present(view, shell, origin, f"the login shell of {name}", "script")
+        no_login = kind == "homes" or name_of(shell) in _NO_LOGIN
+        if not home.startswith("/") or (no_login and not is_person(user)):
             continue
         yield from _present(view, home, origin, f"the home of {name}")
         if home not in SHARED_DIRECTORIES:
             yield from _tree(view, home, origin, f"the home of {name}", frozenset())
-        for one in _OF_LOGINS:
+        for one in () if no_login else _OF_LOGINS:
             yield from _tree(view, join(home, one), origin, f"{name} logs in", frozenset())
-
-
-def _cron(view: View, path: str, text: str) -> Iterator[Evidence]:
-    """A crontab's line: a shell runs the command."""
-    match = _CRON_TIME.match(text)
-    if match is None:
-        return
-    yield from _present(view, "/bin/sh", path, "cron runs its commands in a shell")
-    for word in re.split(r"[\s;&|(){}<>]+", text[match.end() :]):
-        place = find_command(view.fs, word, search_path(view.config))
-        if place is not None and name_of(place) not in PACKAGE_MANAGERS:
-            yield Evidence(place, "script", path, f"starts {word}")
 
 
 def _postgres(view: View, path: str) -> Iterator[Evidence]:

@@ -15,16 +15,22 @@ import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 
 from analyzer.evidence import Evidence
-from analyzer.filesystem import name_of
+from analyzer.filesystem import Entry, name_of
 from analyzer.resolvers.beam import read_commands
 from analyzer.resolvers.commands import PACKAGE_MANAGERS, find_command, search_path
+from analyzer.resolvers.elf import may_be_elf
+from analyzer.resolvers.elfreader import ELF, constants
 from analyzer.resolvers.interface import Extractor, View
 from analyzer.resolvers.jars import literals
+from analyzer.resolvers.packagedb import PackageDatabase, read_database
 from analyzer.resolvers.shebang import SHEBANG, SHELLS
+from analyzer.shell import read
+from analyzer.shell.calls import calls
 
 _CALL = re.compile(
     r"\b(?:system|exec|spawn|popen|popen2e?|popen3|capture2e?|capture3|pipeline|shell_exec|passthru"
-    r"|proc_open|open|system2|cmd|execute|open-input-pipe|open-output-pipe|run-program)\s*\(?\s*(?:\[\s*)?(?:(?:my\s+)?\$\w+\s*,\s*[\"'](?:-\||\|-)[\"']\s*,\s*)?"
+    r"|proc_open|open|system2|cmd|execute|open-input-pipe|open-output-pipe|run-program"
+    r"|find_executable)\s*\(?\s*(?:\[\s*)?(?:(?:my\s+)?\$\w+\s*,\s*[\"'](?:-\||\|-)[\"']\s*,\s*)?"
     r"(?:\"((?:[^\"\\\n]|\\.)+)\"|'((?:[^'\\\n]|\\.)+)')"
 )
 # Backticks stand where a value does: in a string they quote names, as SQL in PHP has them.
@@ -49,6 +55,14 @@ _STARTERS = (b"java/lang/ProcessBuilder", b"scala/sys/process/")
 _RUNTIME = (b"java/lang/Runtime", b"\x01\x00\x04exec")
 _LIMIT = 16 << 20  # bytes of classes in a jar: beyond it they are mostly libraries'
 
+# A constant that a shell is given: a program and its arguments, an option or a shell's sign among them where
+# only a name stands first, as words begin a sentence as well.
+_LINE = re.compile(
+    rb"(?:(?:/[\w.+-]+){2,}(?= )|[a-z][\w.+-]*(?=[ |;&])(?=.*(?:[|<>;&+]| -|%s)))[ -~]{2,1000}"
+)
+_TO_SHELLS = frozenset(("system", "popen"))
+_TO_ANY = _TO_SHELLS | frozenset("execl execle execlp execv execve execvp posix_spawn posix_spawnp".split())
+
 
 def programs_of(command: str) -> list[str]:
     """The programs that a command line starts: the first word of each of its simple commands."""
@@ -67,6 +81,12 @@ def read_started(data: bytes) -> list[str]:
     quoted = _QUOTED_IN_PHP if "<?" in text[:256] else _QUOTED
     found = {next(filter(None, groups)) for groups in (*_CALL.findall(text), *quoted.findall(text))}
     return sorted(_INTERPOLATED.sub("", command).strip() for command in found)
+
+
+def read_lines(data: bytes) -> list[str]:
+    """Constants of an ELF file that may be command lines; sorted."""
+    words = (word for part in constants(data) for word in part.split(b"\0") if b" " in word)
+    return sorted({word.decode() for word in words if _LINE.fullmatch(word)})
 
 
 def read_classes(data: bytes) -> list[str]:
@@ -95,15 +115,20 @@ def _in_class(data: bytes) -> Iterator[str]:
                 yield word
 
 
-STARTED = Extractor("started", 3, read_started, 1 << 20)
+STARTED = Extractor("started", 4, read_started, 1 << 20)
 CLASSES = Extractor("started.classes", 2, read_classes)
 BEAM = Extractor("started.beam", 1, read_commands)
+LINES = Extractor("started.lines", 1, read_lines)
 
 
 class Started:
-    """Keeps the commands that the author's own sources start, and Erlang's compiled modules."""
+    """Keeps the commands that the author's own sources start, Erlang's compiled modules, and programs by
+    command lines among their constants."""
 
     name = "started"
+
+    def __init__(self) -> None:
+        self._database: PackageDatabase | None = None
 
     def resolve(
         self, view: View, new: Sequence[str], kept: Mapping[str, Sequence[Evidence]]
@@ -128,6 +153,28 @@ class Started:
             for command in commands or ():
                 if name_of(command) not in SHELLS:
                     yield from _started(view, path, command, shell=shell)
+        yield from self._lines(view, new, own)
+
+    def _lines(self, view: View, new: Sequence[str], own: Sequence[str]) -> Iterator[Evidence]:
+        """Of the author's programs, whoever built them; of the others what names a program by its path."""
+        self._database = self._database or read_database(view.fs, view.facts)
+        programs = [path for path in new if may_be_elf(view.fs.entries[path])]
+        starters: dict[str, bool] = {}
+        for path, facts in view.facts.get_many(ELF, programs).items():
+            authors = path in own or self._may_be_authors(view.fs.entries[path])
+            if not (_TO_ANY if authors else _TO_SHELLS).isdisjoint((facts or {}).get("uses", ())):
+                starters[path] = authors
+        for path, lines in view.facts.get_many(LINES, sorted(starters)).items():
+            for line in lines or ():
+                if starters[path]:
+                    yield from _started(view, path, line, shell=True)
+                elif line.startswith("/"):
+                    yield from _called(view, path, line)
+
+    def _may_be_authors(self, entry: Entry) -> bool:
+        """A program that no package brought, as a RUN builds it."""
+        assert self._database is not None
+        return entry.executable and entry.path not in self._database.owners and ".so" not in entry.path
 
 
 def _language(view: View, path: str) -> str:
@@ -147,6 +194,13 @@ def _started(view: View, path: str, command: str, *, shell: bool) -> Iterator[Ev
     if found and found != ["/bin/sh"]:
         for name in found:
             yield from _program(view, path, name)
+
+
+def _called(view: View, path: str, line: str) -> Iterator[Evidence]:
+    """The programs of a command line, through wrappers; a program of the system is no reason for a shell."""
+    for call in calls(read(line)):
+        if name_of(call.values[0] or "") not in SHELLS:
+            yield from _program(view, path, call.values[0] or "")
 
 
 def _program(view: View, path: str, name: str) -> Iterator[Evidence]:

@@ -13,6 +13,7 @@ from typing import Any
 from analyzer.evidence import Evidence
 from analyzer.resolvers.elf import may_be_elf
 from analyzer.resolvers.elfreader import ELF
+from analyzer.resolvers.hierarchy import SHARED_DIRECTORIES
 from analyzer.resolvers.interface import Extractor, Finding, View
 from analyzer.resolvers.needs import Need, told, why
 
@@ -188,6 +189,15 @@ def read_homes(data: bytes) -> dict[str, list[Any]]:
 
 PASSWD = Extractor("passwd", 1, read_homes)
 
+# UID_MIN of login.defs(5), and the last user of the kernel's 16 bits.
+_FIRST_PERSON = 1000
+_NOBODY = 65534
+
+
+def is_person(user: int | str) -> bool:
+    """Whether a user id is one that an administrator gave, and not a system account's."""
+    return str(user).isdigit() and _FIRST_PERSON <= int(user) < _NOBODY
+
 
 @dataclass(slots=True)
 class System:
@@ -232,6 +242,9 @@ def _configured(view: View) -> Iterator[Evidence]:
     user = _user(config.user, users)
     if "home" not in view.off and user is not None and user[2]:
         yield Evidence(user[2], "system", "system: home", "the home directory of the image's user")
+    for person, _, home in users.values() if "home" not in view.off else ():
+        if is_person(person) and home not in SHARED_DIRECTORIES:
+            yield Evidence(home, "system", "system: home", "the home directory of an account that was added")
     if "writable" not in view.off:
         yield from _writable(view)
 

@@ -220,6 +220,42 @@ def test_what_a_script_needs(case: str) -> None:
     assert not gone & set(evidence)
 
 
+TABLES: dict[str, tuple[str, str, set[str], set[str]]] = {
+    "a user's name before the command, several commands, no package manager": (
+        "/etc/cron.d/job",
+        "# x\n*/5 * * * * cat date +\\%Y > /var/lib/app/x; mkdir /y | sort%input rm\n@daily cat apt-get\n",
+        {"/usr/bin/sh", "/usr/bin/date", "/usr/bin/mkdir", "/usr/bin/sort", "/var/lib/app"},
+        {"/usr/bin/cat", "/usr/bin/rm", "/usr/bin/apt-get"},
+    ),
+    "a user's own table, a folder of scripts": (
+        "/var/spool/cron/crontabs/root",
+        "1 2 3 jan mon-fri cat /etc/app/main.conf\n@reboot cd / && find /docker-entrypoint.d\n",
+        {"/usr/bin/cat", "/etc/app/main.conf", "/docker-entrypoint.d/10-a.sh"},
+        set(),
+    ),
+    "its shell and its PATH": (
+        "/app/crontab",
+        "SHELL=/bin/bash\nPATH=/opt/tool/bin:/bin\n* * * * * run\n",
+        {"/usr/bin/bash", "/opt/tool/bin/run"},
+        {"/usr/bin/sh"},
+    ),
+    "no job": ("/etc/cron.d/none", "SHELL=/bin/sh\n# * * * * * root date\n", set(), {"/usr/bin/date"}),
+}
+
+
+@pytest.mark.parametrize("case", TABLES)
+def test_what_a_table_of_cron_starts(case: str) -> None:
+    path, text, kept, gone = TABLES[case]
+    view = view_of({**TOOLS, "/usr/sbin/cron": tool(), path: text}, config=ImageConfig(env=PATH))
+    roots = [
+        Evidence(path, "imported", "cron", "configures cron"),
+        Evidence("/usr/sbin/cron", "traced", "run", ""),
+    ]
+    evidence = close(view, roots, [Scripts()]).evidence
+    assert kept <= set(evidence)
+    assert not gone & set(evidence)
+
+
 def test_callers_may_put_a_scripts_own_directory_on_path() -> None:
     tree = {"/opt/lib/run": script("#!/bin/sh\n. common.sh\nbeside x\n"), "/opt/lib/beside": tool()}
     view = view_of({**TOOLS, **tree}, config=ImageConfig(env=PATH))

@@ -61,6 +61,12 @@ CASES: dict[str, Case] = {
               "/srv/joe/upload/a", "/usr/bin/keys", "/usr/bin/menu"),
         gone=("/bin/ksh", "/root/.cache/pip/x", "/usr/sbin/other"),
     ),
+    "Exim: homes of people and no shells": Case(
+        "/usr/sbin/exim4",
+        {"/usr/sbin/exim4": program(), **ACCOUNTS},
+        kept=("/srv/joe/upload/a",),
+        gone=("/bin/bash", "/bin/sh", "/root/.ssh/authorized_keys"),
+    ),
     "su: the shells of others than root, who starts it": Case(
         "/bin/su",
         {"/bin/su": program(), **ACCOUNTS},
@@ -193,21 +199,24 @@ CASES: dict[str, Case] = {
         {"/package/s6-svscan": program(), "/etc/services.d/web/run": File("#!/bin/sh\n", 0o755)},
         kept=("/etc/services.d/web/run",),
     ),
-    "cron: what its tables start, no package manager": Case(
-        "/usr/sbin/cron",
+    "uWSGI: plugins that any of its configurations may name": Case(
+        "/usr/bin/uwsgi-core",
+        {"/usr/bin/uwsgi-core": program(), "/usr/lib/uwsgi/plugins/php_plugin.so": b""},
+        kept=("/usr/lib/uwsgi/plugins/php_plugin.so",),
+    ),
+    "vsftpd: what it serves to anybody, and homes of those without a shell": Case(
+        "/usr/sbin/vsftpd",
         {
-            "/usr/sbin/cron": program(),
-            "/etc/cron.d/job": (
-                "SHELL=/bin/sh\n*/5 * * * * root test -x /x && /usr/bin/report | mailx\n"
-                "@daily root apt update\n"
-            ),
-            "/usr/bin/report": program(),
-            "/usr/bin/mailx": program(),
-            "/usr/bin/apt": program(),
-            "/bin/sh": program(),
+            "/usr/sbin/vsftpd": program(),
+            "/etc/passwd": "www:x:33:33::/var/www:/usr/sbin/nologin\nann:x:1001:1001::/srv/ann:/bin/false\n",
+            "/etc/vsftpd.conf": "anon_root=/srv/pub\n",
+            "/srv/pub/a/b": "",
+            "/srv/ftp/x": "",
+            "/srv/ann/y": "",
+            "/var/www/z": "",
         },
-        kept=("/etc/cron.d/job", "/usr/bin/report", "/usr/bin/mailx", "/bin/sh"),
-        gone=("/usr/bin/apt",),
+        kept=("/srv/pub/a/b", "/srv/ftp/x", "/srv/ann/y"),
+        gone=("/var/www/z",),
     ),
     "PostgreSQL: catalogs, time zone sets and extensions, no compiler": Case(
         "/usr/lib/postgresql/15/bin/postgres",

@@ -15,6 +15,7 @@ from analyzer.image import ImageConfig
 from analyzer.resolvers.closure import close
 from analyzer.resolvers.started import Started, programs_of
 from tests.analyzer.resolvers.classfile import class_file
+from tests.analyzer.resolvers.elfimage import elf
 from tests.imagefs import File, Link, Node, view_of
 
 TOOLS: dict[str, Node] = {
@@ -103,6 +104,18 @@ CASES: dict[str, tuple[str, str | bytes, set[str]]] = {
         set(),
     ),
     "half a class": ("/a.class", class_file(BUILDER, literals="echo;sort")[:-30], set()),
+    "a program with a command line for a shell": (
+        "/a",
+        elf(uses=("system",), constants=("date; sort -u", "echo the end", "convert %s %s")),
+        {"sort", "convert", "dash"},
+    ),
+    "a program that starts others itself": (
+        "/a",
+        elf(uses=("execv",), constants=("sort -u",)),
+        {"sort", "dash"},
+    ),
+    "a program that starts nothing": ("/a", elf(uses=("fopen",), constants=("sort -u",)), set()),
+    "Erlang looks for a program": ("/a.escript", 'P = os:find_executable("echo"),\n', {"echo", "dash"}),
     "a jar that is none": ("/a.jar", b"PK", set()),
     "an Erlang module with a port": (
         "/a.beam",
@@ -138,6 +151,20 @@ def test_what_a_source_starts(case: str) -> None:
 
 def test_a_librarys_sources_are_its_languages() -> None:
     assert brought("/a.rb", "system('echo')\n", "imported") == set()
+
+
+def test_a_program_of_a_package_only_starts_what_it_names_by_a_path() -> None:
+    data = elf(uses=("system",), constants=("/usr/bin/sort -u", "echo -n x", "/bin/sh -c id"))
+    database = {
+        "/var/lib/dpkg/status": "Package: a\nStatus: install ok installed\nArchitecture: all\nVersion: 1\n",
+        "/var/lib/dpkg/info/a.list": "/usr/lib/a\n",
+    }
+    view = view_of({**TOOLS, **database, "/usr/lib/a": File(data, mode=0o755)}, config=ImageConfig())
+    kept = close(view, [Evidence("/usr/lib/a", "linked", "test", "")], [Started()]).evidence
+    assert {path for path in kept if path.startswith("/usr/bin/")} == {
+        "/usr/bin/sort",
+        "/usr/bin/id",
+    }
 
 
 def test_what_a_kept_erlang_module_starts() -> None:

@@ -16,7 +16,8 @@ from tests.imagefs import Dir, File, Link, Node, view_of
 
 SYSTEM: dict[str, Node] = {
     "/bin": Link("usr/bin"),
-    "/etc/passwd": "root:x:0:0:root:/root:/bin/sh\napp:x:990:990::/home/app:/bin/sh\n",
+    "/etc/passwd": "root:x:0:0:root:/root:/bin/sh\napp:x:990:990::/home/app:/bin/sh\n"
+    "joe:x:1000:1000::/home/joe:/bin/sh\nnobody:x:65534:65534::/var/lib/full:/bin/sh\n",
     "/etc/group": "root:x:0:\n",
     "/etc/shadow": "root:*:1::\n",
     "/etc/nsswitch.conf": "hosts: files dns\n",
@@ -46,6 +47,7 @@ SYSTEM: dict[str, Node] = {
     "/var/lib/full/file": "x",
     "/root": Dir(0o700),
     "/home/app": Dir(0o755, uid=990),
+    "/home/joe/.profile": "x",
     "/srv/data/old": "x",
     "/usr/bin/sh": File(b"", mode=0o755),
     "/app": Dir(),
@@ -131,6 +133,12 @@ TREE_OF: dict[str, tuple[Node, ImageConfig, set[str], set[str]]] = {
         {"/root"},
     ),
     "a user by number": ("", ImageConfig(user="990:0"), {"/home/app"}, {"/root"}),
+    "the home of an account that was added, without what is in it": (
+        "",
+        ImageConfig(),
+        {"/home/joe"},
+        {"/home/joe/.profile", "/var/lib/full"},
+    ),
 }
 
 
