@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from analyzer.evidence import Evidence
+from analyzer.evidence import Evidence, EvidenceKind
 from analyzer.filesystem import Entry, Filesystem, is_volatile, join, name_of, parent_of
 from analyzer.resolvers.commands import HOST_SERVICES, PACKAGE_MANAGERS, find_command, search_path
 from analyzer.resolvers.elf import may_be_elf
@@ -18,7 +18,7 @@ from analyzer.resolvers.elfreader import ELF, constants
 from analyzer.resolvers.hierarchy import INTERPRETERS, NOT_RUN, OPTIONAL, OTHERS, SHARED_DIRECTORIES
 from analyzer.resolvers.interface import Extractor, View
 from analyzer.resolvers.packagedb import PackageDatabase, read_database
-from analyzer.resolvers.shebang import may_be_read
+from analyzer.resolvers.shebang import SHEBANG, may_be_read
 
 # A text beyond this is data.
 _TEXT_LIMIT = 1 << 20
@@ -205,7 +205,12 @@ class Literals:
         if target.kind == "dir":
             yield from self._directory(view, source, literal, target, named_by_author)
         elif target.kind == "file" and not _kept_off(literal) and not _kept_off(found.path):
-            yield Evidence(literal, "literal", source, f"{source} spells {literal}")
+            # A script that the author names, or configuration that is read, is there to be started.
+            script = (
+                named_by_author and target.executable and view.facts.get(SHEBANG, target.path) is not None
+            )
+            kind: EvidenceKind = "script" if script else "literal"
+            yield Evidence(literal, kind, source, f"{source} spells {literal}")
 
     def _directory(
         self, view: View, source: str, literal: str, directory: Entry, named_by_author: bool

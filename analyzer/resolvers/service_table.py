@@ -214,6 +214,7 @@ SERVICES: tuple[Service, ...] = (
     _service(
         "Samba",
         "smbd nmbd winbindd",
+        scripts="/usr/libexec/samba /usr/lib/samba /usr/lib64/samba",
         folders="/etc/samba /usr/share/samba",
         logins="homes",
         places="/var/lib/samba /run/samba",

@@ -193,7 +193,7 @@ class Services:
                 elif name in service.trees and place != "/":
                     yield from _tree(view, place, path, f"{name} {value}", frozenset())
                 elif (value.startswith("/") and len(value) > 1) or name in service.relative:
-                    yield from _present(view, place, path, f"{name} {value}")
+                    yield from _present(view, place, path, f"{name} {value}", _kind_of(view, place))
                     if value.startswith("/") and parent_of(value) != "/":
                         yield from _present(view, parent_of(place), path, f"{name} {value}")
 
@@ -259,6 +259,13 @@ def _present(
 ) -> Iterator[Evidence]:
     if place != "/" and view.fs.lookup(place) is not None:
         yield Evidence(place, kind, origin, reason)
+
+
+def _kind_of(view: View, place: str) -> EvidenceKind:
+    """A program that a configuration names is there to be started."""
+    entry = view.fs.lookup(place)
+    runs = entry is not None and entry.kind == "file" and entry.executable
+    return "script" if runs and name_of(place) not in PACKAGE_MANAGERS else "imported"
 
 
 def _tree(view: View, place: str, origin: str, reason: str, without: frozenset[str]) -> Iterator[Evidence]:

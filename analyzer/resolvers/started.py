@@ -199,8 +199,12 @@ def _started(view: View, path: str, command: str, *, shell: bool) -> Iterator[Ev
 def _called(view: View, path: str, line: str) -> Iterator[Evidence]:
     """The programs of a command line, through wrappers; a program of the system is no reason for a shell."""
     for call in calls(read(line)):
-        if name_of(call.values[0] or "") not in SHELLS:
-            yield from _program(view, path, call.values[0] or "")
+        name = call.values[0] or ""
+        if name_of(name) not in SHELLS:
+            yield from _program(view, path, name)
+        for value in call.values[1:] if name_of(name) == "run-parts" else ():
+            if value and value.startswith("/"):
+                yield Evidence(value, "script", path, "run-parts starts what is in it", tree=True)
 
 
 def _program(view: View, path: str, name: str) -> Iterator[Evidence]:

@@ -228,6 +228,16 @@ def test_configuration_has_a_folder_or_a_name_that_says_so(path: str, read: bool
     assert ("/etc/app/list" in evidence) is read
 
 
+def test_a_program_that_a_read_configuration_names_is_started() -> None:
+    tree: dict[str, Node] = {
+        **TREE,
+        "/etc/app/app.conf": "preexec = /usr/local/bin/pre %u\n",
+        "/usr/local/bin/pre": File("#!/bin/sh\n", mode=0o755),
+    }
+    root = Evidence("/etc/app/app.conf", "traced", "probe 1", "opened")
+    assert "/usr/bin/dash" in close(view_of(tree), [root], [Literals(), Interpreters()]).evidence
+
+
 def test_paths_in_env() -> None:
     config = ImageConfig(env=(("MODEL", "/opt/model"), ("TOOL_HOME", "/opt/tool"), ("PATH", "/usr/bin:/bin")))
     evidence = close(view_of(TREE, config=config), [], [Literals()]).evidence

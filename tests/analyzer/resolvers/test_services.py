@@ -11,6 +11,7 @@ from analyzer.evidence import Evidence
 from analyzer.image import ImageConfig
 from analyzer.resolvers.closure import close
 from analyzer.resolvers.services import Services, read_built_in, read_directives, read_variables
+from analyzer.resolvers.shebang import Interpreters
 from tests.imagefs import Dir, File, Link, Node, view_of
 
 BUILT = (
@@ -233,6 +234,16 @@ CASES: dict[str, Case] = {
               "/usr/share/postgresql/15/extension/hstore.control", "/var/lib/postgresql"),
         gone=("/usr/lib/postgresql/15/lib/llvmjit.so", "/usr/lib/postgresql/15/lib/bitcode/x.bc"),
     ),
+    "a program that a configuration names is started": Case(
+        "/usr/sbin/nginx",
+        {
+            "/usr/sbin/nginx": program(BUILT),
+            "/etc/nginx/nginx.conf": "perl_helper /opt/help.sh;\n",
+            "/opt/help.sh": program(b"#!/bin/sh\n"),
+            "/bin/sh": program(),
+        },
+        kept=("/bin/sh",),
+    ),
     "Redis: what its configuration includes and loads": Case(
         "/usr/bin/redis-server",
         {
@@ -253,7 +264,9 @@ CASES: dict[str, Case] = {
 def test_reaches(name: str) -> None:
     case = CASES[name]
     view = view_of(case.tree, config=case.config)
-    kept = close(view, [Evidence(case.root, "traced", "run", "ran")], [Services()]).evidence.keys()
+    kept = close(
+        view, [Evidence(case.root, "traced", "run", "ran")], [Services(), Interpreters()]
+    ).evidence.keys()
     assert [path for path in case.kept if path not in kept] == []
     assert [path for path in case.gone if path in kept] == []
 

@@ -154,17 +154,22 @@ def test_a_librarys_sources_are_its_languages() -> None:
 
 
 def test_a_program_of_a_package_only_starts_what_it_names_by_a_path() -> None:
-    data = elf(uses=("system",), constants=("/usr/bin/sort -u", "echo -n x", "/bin/sh -c id"))
+    data = elf(
+        uses=("system",), constants=("/usr/bin/sort -u", "echo -n x", "/bin/sh -c 'id; run-parts /etc/x'")
+    )
     database = {
         "/var/lib/dpkg/status": "Package: a\nStatus: install ok installed\nArchitecture: all\nVersion: 1\n",
         "/var/lib/dpkg/info/a.list": "/usr/lib/a\n",
     }
-    view = view_of({**TOOLS, **database, "/usr/lib/a": File(data, mode=0o755)}, config=ImageConfig())
+    view = view_of(
+        {**TOOLS, **database, "/usr/lib/a": File(data, mode=0o755), "/etc/x/run": ""}, config=ImageConfig()
+    )
     kept = close(view, [Evidence("/usr/lib/a", "linked", "test", "")], [Started()]).evidence
     assert {path for path in kept if path.startswith("/usr/bin/")} == {
         "/usr/bin/sort",
         "/usr/bin/id",
     }
+    assert [one.kind for one in kept["/etc/x/run"]] == ["script"]
 
 
 def test_what_a_kept_erlang_module_starts() -> None:
