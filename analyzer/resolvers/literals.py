@@ -82,6 +82,9 @@ _NO_PLUGINS = re.compile(
     r"/(python[\d.]*|perl[\d.]*|perl-base|ruby|php[\w.-]*|lua|node_modules|jvm|dotnet|guile|R|security)(/|$)"
 )
 
+# Their resolvers know what of the language's own library is reached.
+_OF_INTERPRETERS = re.compile(r"/lib(python|perl|ruby|php|node|jvm|java)[\w.-]*$")
+
 # Configuration outside of /etc, by its folder or by a part of its name.
 _CONFIGURATION = re.compile(
     r"/(?:etc|conf|config)/[^/]+$|(?:^|[/._-])(?:conf|config|cfg|cnf|ini)(?:[._-][^/]*)?$"
@@ -225,6 +228,9 @@ class Literals:
         facts = view.facts.get(ELF, source) if program is not None and may_be_elf(program) else None
         if not facts or INTERPRETERS.search(source):
             return
+        named = directory.path.startswith("/usr/") and _bears_name(source, directory.path)
+        if named and not _OF_INTERPRETERS.search(source):
+            yield from _data_of(view, source, literal, directory.path)
         if not _OPENERS.isdisjoint(facts.get("uses", ())):
             yield from _plugins(view, source, literal, directory.path)
         package = self._database.package_of(source)
@@ -248,6 +254,25 @@ class Literals:
             and (entry.executable or entry.path in self._database.owners or _CODE.search(entry.path))
             for entry in view.fs.below(directory)
         )
+
+
+def _bears_name(source: str, directory: str) -> bool:
+    """Whether one of a directory's last two names begins with a program's or a library's own."""
+    name = re.sub(r"\A\.?lib|\.so[.\d]*\Z", "", name_of(source))
+    own = _letters(re.sub(r"[-\d.]+\Z", "", name))
+    return len(own) >= 4 and any(_letters(part).startswith(own) for part in directory.split("/")[-2:])
+
+
+def _letters(text: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", text.lower())
+
+
+def _data_of(view: View, source: str, literal: str, directory: str) -> Iterator[Evidence]:
+    """Data of a program in the directory that bears its name, whichever package put it there."""
+    for entry in view.fs.below(directory):
+        code = entry.executable or _CODE.search(entry.path) or NOT_RUN.search(entry.path)
+        if entry.kind == "file" and not code and not OTHERS.match(entry.path):
+            yield Evidence(entry.path, "literal", source, f"{source} spells {literal}, which bears its name")
 
 
 def _plugins(view: View, source: str, literal: str, directory: str) -> Iterator[Evidence]:

@@ -123,7 +123,7 @@ CASES: dict[str, tuple[str, Node, EvidenceKind, set[str], set[str]]] = {
         {"/usr/lib/git-core/git-x"},
     ),
     "plugins in a directory that a library spells, when it opens libraries": (
-        "/usr/lib/libimage.so.1",
+        "/usr/lib/libpicture.so.1",
         File(
             elf(
                 soname="libimage.so.1",
@@ -140,7 +140,7 @@ CASES: dict[str, tuple[str, Node, EvidenceKind, set[str], set[str]]] = {
         },
     ),
     "none of them for a library that opens no others": (
-        "/usr/lib/libimage.so.1",
+        "/usr/lib/libpicture.so.1",
         File(elf(soname="libimage.so.1", constants=["/usr/lib/image/loaders"])),
         "linked",
         {"/usr/lib/image/loaders"},
@@ -208,6 +208,31 @@ def test_data_that_a_read_configuration_names() -> None:
     evidence = close(view_of(tree), [root], [Literals()]).evidence
     assert "/srv/pages/deep/a.css" in evidence
     assert "/etc/app/parts/other.conf" not in evidence
+
+
+# A program or library, the directory that it spells, and whether the data in it stays.
+NAMED: dict[str, tuple[str, str, bool]] = {
+    "a library's data of another package": ("/usr/lib/libvoice-ng.so.1", "/usr/lib/voice-ng-data", True),
+    "a program's own": ("/usr/bin/plotter", "/usr/share/plotter/5.4", True),
+    "a version in the library's name": ("/usr/lib/libplotter-2.0.so.0.7", "/usr/share/plotter", True),
+    "of another name": ("/usr/bin/plotter", "/usr/share/other", False),
+    "a name of few letters": ("/usr/bin/plo", "/usr/share/plotter", False),
+    "an interpreter's library": ("/usr/lib/libperl.so.5.36", "/usr/share/perl/5.36", False),
+}
+
+
+@pytest.mark.parametrize("case", NAMED)
+def test_data_in_a_directory_that_bears_the_name_of_who_spells_it(case: str) -> None:
+    source, directory, stays = NAMED[case]
+    tree: dict[str, Node] = {
+        source: spelling(directory),
+        f"{directory}/deep/table": "x",
+        f"{directory}/extra.py": "x",
+        f"{directory}/run": File("#!/usr/bin/perl\n", mode=0o755),
+    }
+    kept = close(view_of(tree), [Evidence(source, "linked", "test", "")], [Literals()]).evidence
+    assert (f"{directory}/deep/table" in kept) is stays
+    assert not {f"{directory}/extra.py", f"{directory}/run"} & set(kept)
 
 
 @pytest.mark.parametrize(
