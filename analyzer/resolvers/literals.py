@@ -171,7 +171,7 @@ class Literals:
                     yield from self._spelled(view, f"ENV {name}", value, named_by_author=True)
         readers = [path for path in new if _is_read(view.fs.entries[path], kept[path])]
         self._configuration.update(path for path in new if _is_configuration(view.fs.entries[path]))
-        used = sorted(path for path in self._configuration if may_be_read(path, kept))
+        used = sorted(path for path in self._configuration if _may_be_read(view, path, kept))
         self._configuration.difference_update(used)
         readers = sorted({*readers, *used})
         for path, literals in view.facts.get_many(LITERALS, readers).items():
@@ -247,11 +247,16 @@ class Literals:
                 )
 
     def _is_data(self, view: View, directory: str) -> bool:
-        """No package owns a file below, and none is a program, a library or a source."""
+        """No package owns a file below, and none is a program, a library or a source. Scripts without an
+        ending that says so are hooks and the like."""
         assert self._database is not None
         return not any(
             entry.kind != "dir"
-            and (entry.executable or entry.path in self._database.owners or _CODE.search(entry.path))
+            and (
+                entry.path in self._database.owners
+                or _CODE.search(entry.path)
+                or (entry.executable and view.facts.get(SHEBANG, entry.path) is None)
+            )
             for entry in view.fs.below(directory)
         )
 
@@ -318,6 +323,14 @@ def _is_read(entry: Entry, reasons: Iterable[Evidence]) -> bool:
     if entry.executable or may_be_elf(entry):
         return True
     return entry.kind == "file" and entry.size <= _TEXT_LIMIT and any(one.kind == "author" for one in reasons)
+
+
+def _may_be_read(view: View, path: str, kept: Mapping[str, Sequence[Evidence]]) -> bool:
+    """Whether something kept opens this configuration: a program that spells its path does."""
+    return may_be_read(path, kept) or any(
+        one.kind == "literal" and one.source in view.fs and view.fs.entries[one.source].executable
+        for one in kept[path]
+    )
 
 
 def _is_configuration(entry: Entry) -> bool:

@@ -253,6 +253,20 @@ def test_configuration_has_a_folder_or_a_name_that_says_so(path: str, read: bool
     assert ("/etc/app/list" in evidence) is read
 
 
+def test_data_with_hooks_that_a_spelled_configuration_names() -> None:
+    tree: dict[str, Node] = {
+        "/usr/lib/cgi/web": spelling("/etc/webrc"),
+        "/etc/webrc": "scan=/srv/git\nbuild=/opt/tool\n",
+        "/srv/git/a.git/HEAD": "x",
+        "/srv/git/a.git/hooks/update.sample": File("#!/bin/sh\n", mode=0o755),
+        "/opt/tool/bin/made": File(elf(), mode=0o755),
+    }
+    root = Evidence("/usr/lib/cgi/web", "literal", "/app/site.conf", "")
+    evidence = close(view_of(tree), [root], [Literals()]).evidence
+    assert "/srv/git/a.git/HEAD" in evidence
+    assert "/opt/tool/bin/made" not in evidence
+
+
 def test_a_program_that_a_read_configuration_names_is_started() -> None:
     tree: dict[str, Node] = {
         **TREE,
