@@ -160,6 +160,7 @@ class Literals:
         self._database: PackageDatabase | None = None
         # Waits until somebody names it: a package's configuration is kept whether it is read or not.
         self._configuration: set[str] = set()
+        self._folders: dict[str, list[str]] = {}  # directories in the folder of a library
 
     def resolve(
         self, view: View, new: Sequence[str], kept: Mapping[str, Sequence[Evidence]]
@@ -187,6 +188,19 @@ class Literals:
                 yield from self._spelled(view, path, literal, named_by_author=author or chosen)
             if said.get("commands"):
                 yield from self._started(view, path, said["commands"])
+            yield from self._beside(view, path)
+
+    def _beside(self, view: View, library: str) -> Iterator[Evidence]:
+        """Data in a directory beside a library that bears its name: many put the two together at run time."""
+        if ".so" not in name_of(library) or _OF_INTERPRETERS.search(library):
+            return
+        folder = parent_of(library)
+        if folder not in self._folders:
+            entries = [view.fs.entries[path] for path in view.fs.children(folder)]
+            self._folders[folder] = [entry.path for entry in entries if entry.kind == "dir"]
+        for path in self._folders[folder]:
+            if _begins(library, name_of(path)):
+                yield from _data_of(view, library, path, f"it stands beside {library}")
 
     def _started(self, view: View, source: str, commands: Sequence[str]) -> Iterator[Evidence]:
         """Commands by name, of a program that starts others; a shell's own words are no commands."""
@@ -230,7 +244,7 @@ class Literals:
             return
         named = directory.path.startswith("/usr/") and _bears_name(source, directory.path)
         if named and not _OF_INTERPRETERS.search(source):
-            yield from _data_of(view, source, literal, directory.path)
+            yield from _data_of(view, source, directory.path, f"{source} spells {literal}")
         if not _OPENERS.isdisjoint(facts.get("uses", ())):
             yield from _plugins(view, source, literal, directory.path)
         package = self._database.package_of(source)
@@ -263,21 +277,25 @@ class Literals:
 
 def _bears_name(source: str, directory: str) -> bool:
     """Whether one of a directory's last two names begins with a program's or a library's own."""
-    name = re.sub(r"\A\.?lib|\.so[.\d]*\Z", "", name_of(source))
-    own = _letters(re.sub(r"[-\d.]+\Z", "", name))
-    return len(own) >= 4 and any(_letters(part).startswith(own) for part in directory.split("/")[-2:])
+    return any(_begins(source, part) for part in directory.split("/")[-2:])
+
+
+def _begins(source: str, name: str) -> bool:
+    own = _letters(re.sub(r"\A\.?lib|[-\d.]*(\.so[.\d]*)?\Z", "", name_of(source)))
+    return len(own) >= 4 and _letters(name).startswith(own)
 
 
 def _letters(text: str) -> str:
     return re.sub(r"[^a-z0-9]", "", text.lower())
 
 
-def _data_of(view: View, source: str, literal: str, directory: str) -> Iterator[Evidence]:
+def _data_of(view: View, source: str, directory: str, reason: str) -> Iterator[Evidence]:
     """Data of a program in the directory that bears its name, whichever package put it there."""
-    for entry in view.fs.below(directory):
+    found = view.fs.resolve(directory).path
+    for entry in view.fs.below(found):
         code = entry.executable or _CODE.search(entry.path) or NOT_RUN.search(entry.path)
         if entry.kind == "file" and not code and not OTHERS.match(entry.path):
-            yield Evidence(entry.path, "literal", source, f"{source} spells {literal}, which bears its name")
+            yield Evidence(entry.path, "literal", source, f"{reason}, and bears its name")
 
 
 def _plugins(view: View, source: str, literal: str, directory: str) -> Iterator[Evidence]:

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from analyzer.evidence import Evidence, EvidenceKind, Unresolved
-from analyzer.filesystem import name_of
+from analyzer.filesystem import name_of, parent_of
 from analyzer.resolvers.commands import find_command, search_path
 from analyzer.resolvers.interface import Extractor, Finding, View
 from analyzer.resolvers.traced import was_run
@@ -18,6 +18,8 @@ _HEAD = 256
 # nor has one that was only listed or stands in a package that is kept.
 _RUN_KINDS: frozenset[EvidenceKind] = frozenset({"traced", "script", "author", "asked", "healed"})
 
+
+_OF_PROGRAMS = ("bin", "sbin", "libexec")
 
 SHELLS = frozenset("sh bash dash ash ksh mksh zsh".split())
 
@@ -60,9 +62,11 @@ def may_run(path: str, kept: Mapping[str, Sequence[Evidence]], *, shell: bool = 
 
     A file that the run opened was not thereby run, unless a shell opened it. A file that is kept because a
     program's package put it there for the program is no reason for another interpreter, but it is for a
-    `shell`.
+    `shell`, unless it stands among shared data, in no folder of programs, and its package is kept as a whole.
     """
-    return any(_is_run(evidence, shell) for evidence in reasons_of(path, kept))
+    data = path.startswith("/usr/share/") and name_of(parent_of(path)) not in _OF_PROGRAMS
+    reasons = reasons_of(path, kept)
+    return any(_is_run(one, shell and not (data and not one.source.startswith("/"))) for one in reasons)
 
 
 def may_be_read(path: str, kept: Mapping[str, Sequence[Evidence]]) -> bool:

@@ -235,6 +235,20 @@ def test_data_in_a_directory_that_bears_the_name_of_who_spells_it(case: str) -> 
     assert not {f"{directory}/extra.py", f"{directory}/run"} & set(kept)
 
 
+def test_data_beside_a_library_that_bears_its_name() -> None:
+    tree: dict[str, Node] = {
+        "/usr/lib/libvoice-ng.so.1.1": elf(soname="libvoice-ng.so.1"),
+        "/usr/lib/voice-ng-data/phones": "x",
+        "/usr/lib/voice/phones": "x",
+        "/usr/lib/libperl.so.5": elf(soname="libperl.so.5"),
+        "/usr/lib/perl5/x.pod": "x",
+    }
+    roots = [Evidence(path, "linked", "test", "") for path in tree if ".so" in path]
+    kept = close(view_of(tree), roots, [Literals()]).evidence
+    assert "/usr/lib/voice-ng-data/phones" in kept
+    assert not {"/usr/lib/voice/phones", "/usr/lib/perl5/x.pod"} & set(kept)
+
+
 @pytest.mark.parametrize(
     ("path", "read"),
     [

@@ -285,6 +285,20 @@ def test_a_programs_own_script_that_nothing_calls_brings_no_interpreter_and_no_h
     assert not {"/usr/bin/service", "/usr/bin/python3"} & set(evidence)
 
 
+@pytest.mark.parametrize(
+    ("path", "runs"),
+    [
+        ("/usr/share/app/update-profile", False),
+        ("/usr/share/app/bin/start", True),
+        ("/usr/lib/app/start", True),
+    ],
+)
+def test_a_programs_own_script_among_shared_data_is_not_run(path: str, runs: bool) -> None:
+    evidence = closed({path: script("#!/bin/bash\nmkdir /x\n")}, kind="package", source="entrypoint").evidence
+    assert ("/usr/bin/bash" in evidence) is runs
+    assert ("/usr/bin/mkdir" in evidence) is runs
+
+
 def test_a_script_that_the_run_only_read_brings_nothing_unless_a_shell_read_it() -> None:
     tree = {"/lib/run.sh": script("#!/bin/bash\nmkdir /x\n")}
     read = "opened in the traced run"
