@@ -222,6 +222,14 @@ SERVICES: tuple[Service, ...] = (
     _service(
         "D-Bus", "dbus-daemon", folders="/etc/dbus-1 /usr/share/dbus-1", places="/run/dbus /etc/machine-id"
     ),
+    _service(
+        "Net-SNMP",
+        "snmpd snmptrapd",
+        configs="/etc/snmp/snmpd.conf /etc/snmp/snmptrapd.conf /etc/snmp/snmpd.conf.d/*",
+        includes="includefile includedir",
+        commands="extend extend-sh exec sh pass pass_persist traphandle",
+        folders="/usr/share/snmp/mibs /etc/snmp",
+    ),
     _service("rsyslog", "rsyslogd", configs="/etc/rsyslog.conf", folders="/etc/rsyslog.d /usr/lib/rsyslog"),
     _service(
         "Erlang",

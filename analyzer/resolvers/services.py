@@ -290,21 +290,25 @@ def _tree(view: View, place: str, origin: str, reason: str, without: frozenset[s
 
 
 def _command(view: View, origin: str, words: Sequence[str]) -> Iterator[Evidence]:
-    """A command line of a configuration: its program along PATH, and files that it names."""
-    for number, word in enumerate(words):
-        if number == 0 or name_of(word) == word:
-            place = find_command(view.fs, word, search_path(view.config)) if number == 0 else None
-        else:
-            place = (
-                word if word.startswith("/") and view.fs.lookup(word) is not None and word != "/" else None
-            )
-        if place is not None and name_of(place) not in PACKAGE_MANAGERS:
-            yield Evidence(place, "script", origin, f"starts {word}")
-    # Through wrappers and the text that a shell is given.
-    for call in calls(read(shlex.join(words))):
+    """A command line of a configuration: its program along PATH, and files that it names. What stands before
+    the program is a name, a number or a user."""
+    while words and find_command(view.fs, words[0], search_path(view.config)) is None and len(words) > 1:
+        yield from _given_to(view, origin, words[0])
+        words = words[1:]
+    for word in words[1:]:
+        yield from _given_to(view, origin, word)
+    # Through wrappers and the text that a shell is given, as one word or as it stands.
+    for call in (*calls(read(shlex.join(words))), *calls(read(" ".join(words)))):
         place = find_command(view.fs, call.values[0] or "", search_path(view.config))
         if place is not None and name_of(place) not in PACKAGE_MANAGERS:
             yield Evidence(place, "script", origin, f"starts {call.values[0]}")
+
+
+def _given_to(view: View, origin: str, word: str) -> Iterator[Evidence]:
+    """A file that a command line names."""
+    named = word.startswith("/") and word != "/" and view.fs.lookup(word) is not None
+    if named and name_of(word) not in PACKAGE_MANAGERS:
+        yield Evidence(word, "script", origin, f"starts {word}")
 
 
 def _logins(view: View, origin: str, kind: str) -> Iterator[Evidence]:

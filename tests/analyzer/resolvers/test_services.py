@@ -195,6 +195,18 @@ CASES: dict[str, Case] = {
         kept=("/usr/bin/feed", "/usr/bin/sift", "/usr/bin/worker"),
         gone=("/usr/bin/other",),
     ),
+    "Net-SNMP: what it is extended with": Case(
+        "/usr/sbin/snmpd",
+        {
+            "/usr/sbin/snmpd": program(),
+            "/etc/snmp/snmpd.conf": "extend a feed -x\nextend-sh b echo 3 | sift\npass .1.3 /opt/p.sh\n",
+            **{f"/usr/bin/{name}": program() for name in ("feed", "sift", "other")},
+            "/opt/p.sh": program(b"#!/bin/sh\n"),
+            "/bin/sh": program(),
+        },
+        kept=("/usr/bin/feed", "/usr/bin/sift", "/opt/p.sh", "/bin/sh"),
+        gone=("/usr/bin/other",),
+    ),
     "s6: the folders of services": Case(
         "/package/s6-svscan",
         {"/package/s6-svscan": program(), "/etc/services.d/web/run": File("#!/bin/sh\n", 0o755)},
