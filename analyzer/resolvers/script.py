@@ -151,7 +151,7 @@ class Scripts:
     def _call(
         self, view: View, text: _Text, words: Words, call: Sequence[Any], through: Sequence[str]
     ) -> Iterator[Finding]:
-        names = words.values(call[0])
+        names = words.values(call[0]) or words.beside(call[0])
         if not names and not words.is_argument(call[0]) and not text.weak:
             yield Unresolved(text.source, self.name, "calls a program whose name is known only at run time")
         for value in names:
@@ -203,7 +203,7 @@ class Scripts:
 
     def _source(self, view: View, text: _Text, words: Words, operands: Sequence[Any]) -> Iterator[Evidence]:
         for template in operands:
-            found = words.paths(template)
+            found = words.paths(template) or words.beside(template)
             if not found:
                 # A name without a slash is looked for along PATH, to which a script's callers may have added
                 # its own directory; it need not be executable.

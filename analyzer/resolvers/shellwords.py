@@ -70,6 +70,16 @@ class Words:
                         found.append(f"{directory}/{value}")
         return found
 
+    def beside(self, template: Sequence[Any]) -> list[str]:
+        """Files beside the script, for words whose directory only a run knows: scripts work out their own in
+        many ways."""
+        if self._directory == "/":
+            return []
+        tails = (value.lstrip(_UNKNOWN) for value in self._expand(template, 0) if value.startswith(_UNKNOWN))
+        found = (self._directory + tail for tail in tails if tail.startswith("/") and _UNKNOWN not in tail)
+        entries = ((path, self._view.fs.lookup(path)) for path in found)
+        return [path for path, entry in entries if entry is not None and entry.kind == "file"]
+
     def places(self, template: Sequence[Any]) -> list[str]:
         """For absolute paths that the image lacks, the nearest directory above that it has."""
         found = []

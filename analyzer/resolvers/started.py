@@ -20,6 +20,7 @@ from analyzer.resolvers.beam import read_commands
 from analyzer.resolvers.commands import PACKAGE_MANAGERS, find_command, search_path
 from analyzer.resolvers.elf import may_be_elf
 from analyzer.resolvers.elfreader import ELF, constants
+from analyzer.resolvers.hierarchy import INTERPRETERS
 from analyzer.resolvers.interface import Extractor, View
 from analyzer.resolvers.jars import literals
 from analyzer.resolvers.packagedb import PackageDatabase, read_database
@@ -60,8 +61,7 @@ _LIMIT = 16 << 20  # bytes of classes in a jar: beyond it they are mostly librar
 _LINE = re.compile(
     rb"(?:(?:/[\w.+-]+){2,}(?= )|[a-z][\w.+-]*(?=[ |;&])(?=.*(?:[|<>;&+]| -|%s)))[ -~]{2,1000}"
 )
-_TO_SHELLS = frozenset(("system", "popen"))
-_TO_ANY = _TO_SHELLS | frozenset("execl execle execlp execv execve execvp posix_spawn posix_spawnp".split())
+_STARTING = frozenset("system popen execl execle execlp execv execve execvp posix_spawn posix_spawnp".split())
 
 
 def programs_of(command: str) -> list[str]:
@@ -162,7 +162,7 @@ class Started:
         starters: dict[str, bool] = {}
         for path, facts in view.facts.get_many(ELF, programs).items():
             authors = path in own or self._may_be_authors(view.fs.entries[path])
-            if not (_TO_ANY if authors else _TO_SHELLS).isdisjoint((facts or {}).get("uses", ())):
+            if not _STARTING.isdisjoint((facts or {}).get("uses", ())):
                 starters[path] = authors
         for path, lines in view.facts.get_many(LINES, sorted(starters)).items():
             for line in lines or ():
@@ -200,7 +200,7 @@ def _called(view: View, path: str, line: str) -> Iterator[Evidence]:
     """The programs of a command line, through wrappers; a program of the system is no reason for a shell."""
     for call in calls(read(line)):
         name = call.values[0] or ""
-        if name_of(name) not in SHELLS:
+        if name_of(name) not in SHELLS and not INTERPRETERS.search(f"/{name}"):
             yield from _program(view, path, name)
         for value in call.values[1:] if name_of(name) == "run-parts" else ():
             if value and value.startswith("/"):

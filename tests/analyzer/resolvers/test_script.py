@@ -263,6 +263,14 @@ def test_callers_may_put_a_scripts_own_directory_on_path() -> None:
     assert {"/opt/lib/common.sh", "/usr/bin/hostname", "/opt/lib/beside"} <= set(kept)
 
 
+def test_a_file_in_a_directory_that_a_script_works_out_in_a_way_of_its_own() -> None:
+    text = "#!/bin/sh\nD=$(echo $0 | sed 's,/[^/]*$,,')\n. $D/common.sh\n$D/beside\n. $D/none.sh\n"
+    tree = {"/opt/lib/run": script(text), "/opt/lib/beside": tool()}
+    view = view_of({**TOOLS, **tree}, config=ImageConfig(env=PATH))
+    kept = close(view, [Evidence("/opt/lib/run", "asked", "test", "")], [Scripts()]).evidence
+    assert {"/opt/lib/common.sh", "/usr/bin/hostname", "/opt/lib/beside"} <= set(kept)
+
+
 def test_a_file_beside_the_script() -> None:
     text = '#!/bin/bash\nDIR="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"\n. "$DIR/common.sh"\n'
     text += '. "${0%/*}/x"\n'
