@@ -96,7 +96,7 @@ class Words:
     def _absolute(self, value: str, pattern: bool) -> Iterator[str]:
         path = normalise(value)
         if _UNKNOWN in path:
-            constant = re.split(rf"[{_UNKNOWN}*?\[]" if pattern else _UNKNOWN, path)[0]
+            constant = re.split(rf"[{_UNKNOWN}*?\[]", path)[0]
             if self._is_shared(parent_of(constant + "x")):
                 return
             path, pattern = re.sub(f"{_UNKNOWN}+", "*", path), True

@@ -29,7 +29,7 @@ from analyzer.shell import read
 from analyzer.shell.calls import calls
 
 _CALL = re.compile(
-    r"\b(?:system|exec|spawn|popen|popen2e?|popen3|capture2e?|capture3|pipeline|shell_exec|passthru"
+    r"(?<![\"'])\b(?:system|exec|spawn|popen|popen2e?|popen3|capture2e?|capture3|pipeline|shell_exec|passthru"
     r"|proc_open|open|system2|cmd|execute|open-input-pipe|open-output-pipe|run-program"
     r"|find_executable)\s*\(?\s*(?:\[\s*)?(?:(?:my\s+)?\$\w+\s*,\s*[\"'](?:-\||\|-)[\"']\s*,\s*)?"
     r"(?:\"((?:[^\"\\\n]|\\.)+)\"|'((?:[^'\\\n]|\\.)+)')"
@@ -115,7 +115,7 @@ def _in_class(data: bytes) -> Iterator[str]:
                 yield word
 
 
-STARTED = Extractor("started", 4, read_started, 1 << 20)
+STARTED = Extractor("started", 5, read_started, 1 << 20)
 CLASSES = Extractor("started.classes", 2, read_classes)
 BEAM = Extractor("started.beam", 1, read_commands)
 LINES = Extractor("started.lines", 1, read_lines)

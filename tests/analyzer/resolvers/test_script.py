@@ -170,6 +170,11 @@ CASES: dict[str, tuple[str, set[str], set[str]]] = {
         set(),
         {"/lib/x86_64-linux-gnu/libz.so"},
     ),
+    "the same, from a loop": (
+        '#!/bin/sh\nfor f in /lib/*/lib"$1"*.so*; do [ -e "$f" ] && cp "$f" /var/spool; done\n',
+        set(),
+        {"/lib/x86_64-linux-gnu/libz.so"},
+    ),
     "a pattern among the system's libraries": (
         "#!/bin/sh\ncp /lib/*/libz*.so* /var/spool\n",
         {"/lib/x86_64-linux-gnu/libz.so"},

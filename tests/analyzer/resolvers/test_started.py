@@ -116,6 +116,11 @@ CASES: dict[str, tuple[str, str | bytes, set[str]]] = {
     ),
     "a program that starts nothing": ("/a", elf(uses=("fopen",), constants=("sort -u",)), set()),
     "Erlang looks for a program": ("/a.escript", 'P = os:find_executable("echo"),\n', {"echo", "dash"}),
+    "a function's name in a string before it": (
+        "/a.escript",
+        'main(["cmd"]) -> os:cmd("echo x").\n',
+        {"echo", "dash"},
+    ),
     "a jar that is none": ("/a.jar", b"PK", set()),
     "an Erlang module with a port": (
         "/a.beam",
