@@ -344,9 +344,13 @@ def _is_read(entry: Entry, reasons: Iterable[Evidence]) -> bool:
 
 
 def _may_be_read(view: View, path: str, kept: Mapping[str, Sequence[Evidence]]) -> bool:
-    """Whether something kept opens this configuration: a program that spells its path does."""
+    """Whether something kept opens this configuration: a program that spells its path does, a shell only when
+    somebody logs in."""
     return may_be_read(path, kept) or any(
-        one.kind == "literal" and one.source in view.fs and view.fs.entries[one.source].executable
+        one.kind == "literal"
+        and one.source in view.fs
+        and view.fs.entries[one.source].executable
+        and not _kept_off(one.source)
         for one in kept[path]
     )
 

@@ -281,6 +281,14 @@ def test_data_with_hooks_that_a_spelled_configuration_names() -> None:
     assert "/opt/tool/bin/made" not in evidence
 
 
+@pytest.mark.parametrize(("program", "read"), [("/usr/bin/app", True), ("/usr/bin/dash", False)])
+def test_who_spells_a_configuration_reads_it_but_a_shell_only_at_a_login(program: str, read: bool) -> None:
+    tree = {**TREE, program: spelling("/etc/profile"), "/etc/profile": ". /etc/more/rc", "/etc/more/rc": "x"}
+    kept = close(view_of(tree), [Evidence(program, "traced", "test", "")], [Literals()]).evidence
+    assert "/etc/profile" in kept
+    assert ("/etc/more/rc" in kept) is read
+
+
 def test_a_program_that_a_read_configuration_names_is_started() -> None:
     tree: dict[str, Node] = {
         **TREE,
