@@ -14,7 +14,8 @@ from analyzer.resolvers.commands import HOST_SERVICES, PACKAGE_MANAGERS, find_co
 from analyzer.resolvers.crontab import CRON, is_cron, table_of
 from analyzer.resolvers.hierarchy import INTERPRETERS, SHARED_DIRECTORIES
 from analyzer.resolvers.interface import Finding, View
-from analyzer.resolvers.shebang import SHEBANG, SHELLS, may_run
+from analyzer.resolvers.makefile import MAKEFILE, MAKES, is_makefile
+from analyzer.resolvers.shebang import SHEBANG, SHELLS, may_be_read, may_run
 from analyzer.resolvers.shellfacts import SCRIPT, facts_of
 from analyzer.resolvers.shellwords import Words
 from analyzer.shell import read
@@ -89,6 +90,8 @@ class Scripts:
         self._sourced: set[str] = set()
         self._tables: set[str] = set()
         self._runs_jobs = False
+        self._makefiles: set[str] = set()
+        self._makes = False
 
     def resolve(
         self, view: View, new: Sequence[str], kept: Mapping[str, Sequence[Evidence]]
@@ -117,6 +120,21 @@ class Scripts:
             if facts is not None:
                 yield from self._text(view, _Text(path, facts, parent_of(path), path in weak))
         yield from self._cron(view, new, kept)
+        yield from self._make(view, new, kept)
+
+    def _make(
+        self, view: View, new: Sequence[str], kept: Mapping[str, Sequence[Evidence]]
+    ) -> Iterator[Finding]:
+        """Makefiles of the author's, or that the run read."""
+        self._makefiles.update(
+            path for path in new if is_makefile(path) and view.fs.entries[path].kind == "file"
+        )
+        self._makes = self._makes or any(name_of(path) in MAKES for path in new)
+        read_ones = sorted(path for path in self._makefiles if self._makes and may_be_read(path, kept))
+        self._makefiles.difference_update(read_ones)
+        for path, facts in view.facts.get_many(MAKEFILE, read_ones).items():
+            if facts:
+                yield from self._text(view, _Text(path, facts, parent_of(path)))
 
     def _cron(
         self, view: View, new: Sequence[str], kept: Mapping[str, Sequence[Evidence]]

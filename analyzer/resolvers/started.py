@@ -48,6 +48,12 @@ _LANGUAGES = ("perl", "ruby", "php")
 # os.execute and io.popen of Lua, system of R and Octave, os:cmd of Erlang, Sys.command of OCaml, …
 _SHELLED = (".lua", ".R", ".r", ".m", ".erl", ".escript", ".exs", ".scm", ".lisp", ".jl", ".awk")
 _ENDINGS = {".pl": "perl", ".pm": "perl", ".rb": "ruby", ".ru": "ruby", ".php": "php", ".phtml": "php"}
+_OF_BARE = (".tcl", ".exp", ".awk")
+_BARE = re.compile(
+    r"\b(?:exec|spawn)\s+(?:-\w+\s+)*(?:--\s+)?([\w./+-]+)"
+    r"|\bopen\s+[\"{]\|\s*([^\"{}\n]+)"
+    r"|\"([^\"\n]+)\"\s*\|&?\s*getline|\bprintf?\b[^\n|]*\|&?\s*\"([^\"\n]+)\""
+)
 _ENDINGS |= dict.fromkeys(_SHELLED, "shelled")
 
 _NAME = re.compile(r"(?:/[\w.+@-]+){2,}|[a-z][\w.+-]*")
@@ -115,9 +121,16 @@ def _in_class(data: bytes) -> Iterator[str]:
                 yield word
 
 
+def read_bare(data: bytes) -> list[str]:
+    """The same of Tcl and Expect, whose commands are words, and of awk's pipes; sorted."""
+    found = {next(filter(None, groups)) for groups in _BARE.findall(data.decode("utf-8", "replace"))}
+    return sorted(found)
+
+
 STARTED = Extractor("started", 5, read_started, 1 << 20)
 CLASSES = Extractor("started.classes", 2, read_classes)
 BEAM = Extractor("started.beam", 1, read_commands)
+BARE = Extractor("started.bare", 1, read_bare, 1 << 20)
 LINES = Extractor("started.lines", 1, read_lines)
 
 
@@ -143,6 +156,10 @@ class Started:
         for path, commands in view.facts.get_many(STARTED, sorted(languages)).items():
             for command in commands or ():
                 yield from _started(view, path, command, shell=languages[path] in ("php", "shelled"))
+        bare = [path for path in own if path.endswith(_OF_BARE)]
+        for path, commands in view.facts.get_many(BARE, bare).items():
+            for command in commands or ():
+                yield from _started(view, path, command, shell=path.endswith(".awk"))
         classes = [path for path in own if path.endswith((".jar", ".war", ".class"))]
         for path, words in view.facts.get_many(CLASSES, classes).items():
             for word in words or ():

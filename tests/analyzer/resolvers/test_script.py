@@ -261,6 +261,37 @@ def test_what_a_table_of_cron_starts(case: str) -> None:
     assert not gone & set(evidence)
 
 
+MAKEFILES: dict[str, tuple[str, set[str], set[str]]] = {
+    "recipes in /bin/sh, their prefixes undone": (
+        "all: one\n\t@mkdir -p /x\n\t-cat /etc/app/main.conf | sort\n",
+        {"/usr/bin/sh", "/usr/bin/mkdir", "/usr/bin/cat", "/usr/bin/sort", "/etc/app/main.conf"},
+        {"/usr/bin/bash", "/usr/bin/date"},
+    ),
+    "its variables, the shell that it names, a shell's own variables": (
+        "SHELL := /bin/bash\nTOOL = /opt/tool\nall:\n\t$(TOOL)/bin/run $@\n\tfor i in date; do $$i; done\n",
+        {"/usr/bin/bash", "/opt/tool/bin/run", "/usr/bin/date"},
+        {"/usr/bin/sh"},
+    ),
+    "the function shell, a recipe on the rule's line": (
+        "NOW := $(shell date | sort)\nall: ; mkdir $(dir $(X)) && cat \\\n  y\n",
+        {"/usr/bin/date", "/usr/bin/sort", "/usr/bin/mkdir", "/usr/bin/cat"},
+        set(),
+    ),
+    "an installer in a target": ("deps:\n\tapt-get install x\n", set(), {"/usr/bin/apt-get"}),
+}
+
+
+@pytest.mark.parametrize("case", MAKEFILES)
+def test_what_a_makefile_starts(case: str) -> None:
+    text, kept, gone = MAKEFILES[case]
+    view = view_of({**TOOLS, "/usr/bin/make": tool(), "/work/Makefile": text}, config=ImageConfig(env=PATH))
+    makefile = Evidence("/work/Makefile", "author", "COPY", "")
+    evidence = close(view, [makefile, Evidence("/usr/bin/make", "script", "x", "")], [Scripts()]).evidence
+    assert kept <= set(evidence)
+    assert not gone & set(evidence)
+    assert "/usr/bin/sh" not in close(view, [makefile], [Scripts()]).evidence
+
+
 def test_callers_may_put_a_scripts_own_directory_on_path() -> None:
     tree = {"/opt/lib/run": script("#!/bin/sh\n. common.sh\nbeside x\n"), "/opt/lib/beside": tool()}
     view = view_of({**TOOLS, **tree}, config=ImageConfig(env=PATH))

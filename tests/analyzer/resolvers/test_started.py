@@ -121,6 +121,17 @@ CASES: dict[str, tuple[str, str | bytes, set[str]]] = {
         'main(["cmd"]) -> os:cmd("echo x").\n',
         {"echo", "dash"},
     ),
+    "Tcl's exec and pipe, without a shell": (
+        "/a.tcl",
+        'set x [exec -ignorestderr echo a]; set f [open "|sort -u" w]\n',
+        {"echo", "sort"},
+    ),
+    "Expect's spawn": ("/a.exp", "spawn -noecho id -u\nexpect eof\n", {"id"}),
+    "awk's pipes": (
+        "/a.awk",
+        'BEGIN { "id -u" | getline x; print x | "sort -n"; system("echo a") }',
+        {"id", "sort", "echo", "dash"},
+    ),
     "a jar that is none": ("/a.jar", b"PK", set()),
     "an Erlang module with a port": (
         "/a.beam",
