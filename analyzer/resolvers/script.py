@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -40,6 +41,10 @@ _REMOVERS = frozenset("rm rmdir unlink shred truncate".split())
 
 # They only ask whether a command is there.
 _SEEKERS = frozenset("type which hash".split())
+
+# They have a shell run what they are given as one word; socat(1) in two of its addresses.
+_TEXT_TAKERS = frozenset("watch script tmux screen parallel concurrently hyperfine socat".split())
+_ADDRESS = re.compile(r"(?:exec|system|shell):", re.IGNORECASE)
 
 # They take a directory with all below it.
 _WALKERS = frozenset("cp mv rsync tar find run-parts".split())
@@ -211,6 +216,8 @@ class Scripts:
         if name == "command" and operands and operands[0] in (["-v"], ["-V"]):
             yield from self._operands(view, text, words, "type", operands)
             return
+        if name in _TEXT_TAKERS:
+            yield from self._handed_on(view, text, words, operands)
         readers = operands[:-1] if name in ("cp", "mv", "rsync") else operands
         for template in operands:
             whole = name in _WALKERS and template in readers
@@ -218,6 +225,15 @@ class Scripts:
                 for path in words.paths(template):
                     self._as_script(view, path, True)
             yield from self._named(text, words, template, f"it gives it to {name}", whole)
+
+    def _handed_on(self, view: View, text: _Text, words: Words, operands: Sequence[Any]) -> Iterator[Finding]:
+        """Commands that are handed on as one word."""
+        for value in (value for template in operands for value in words.values(template)):
+            address = _ADDRESS.match(value)
+            command = value[address.end() :].partition(",")[0] if address else value
+            if " " in command or address:
+                facts = facts_of(read(command))
+                yield from self._text(view, _Text(text.source, facts, text.directory, text.weak))
 
     def _source(self, view: View, text: _Text, words: Words, operands: Sequence[Any]) -> Iterator[Evidence]:
         for template in operands:

@@ -48,10 +48,11 @@ _LANGUAGES = ("perl", "ruby", "php")
 # os.execute and io.popen of Lua, system of R and Octave, os:cmd of Erlang, Sys.command of OCaml, …
 _SHELLED = (".lua", ".R", ".r", ".m", ".erl", ".escript", ".exs", ".scm", ".lisp", ".jl", ".awk")
 _ENDINGS = {".pl": "perl", ".pm": "perl", ".rb": "ruby", ".ru": "ruby", ".php": "php", ".phtml": "php"}
-_OF_BARE = (".tcl", ".exp", ".awk")
+_OF_BARE = (".tcl", ".exp", ".awk", ".pl", ".pro", ".prolog")
 _BARE = re.compile(
     r"\b(?:exec|spawn)\s+(?:-\w+\s+)*(?:--\s+)?([\w./+-]+)"
     r"|\bopen\s+[\"{]\|\s*([^\"{}\n]+)"
+    r"|\bshell\(\s*[\"']([^\"'\n]+)"
     r"|\"([^\"\n]+)\"\s*\|&?\s*getline|\bprintf?\b[^\n|]*\|&?\s*\"([^\"\n]+)\""
 )
 _ENDINGS |= dict.fromkeys(_SHELLED, "shelled")
@@ -122,7 +123,7 @@ def _in_class(data: bytes) -> Iterator[str]:
 
 
 def read_bare(data: bytes) -> list[str]:
-    """The same of Tcl and Expect, whose commands are words, and of awk's pipes; sorted."""
+    """The same of Tcl and Expect, whose commands are words, of awk's pipes and Prolog's shell; sorted."""
     found = {next(filter(None, groups)) for groups in _BARE.findall(data.decode("utf-8", "replace"))}
     return sorted(found)
 
@@ -130,7 +131,7 @@ def read_bare(data: bytes) -> list[str]:
 STARTED = Extractor("started", 5, read_started, 1 << 20)
 CLASSES = Extractor("started.classes", 2, read_classes)
 BEAM = Extractor("started.beam", 1, read_commands)
-BARE = Extractor("started.bare", 1, read_bare, 1 << 20)
+BARE = Extractor("started.bare", 2, read_bare, 1 << 20)
 LINES = Extractor("started.lines", 1, read_lines)
 
 
@@ -159,7 +160,7 @@ class Started:
         bare = [path for path in own if path.endswith(_OF_BARE)]
         for path, commands in view.facts.get_many(BARE, bare).items():
             for command in commands or ():
-                yield from _started(view, path, command, shell=path.endswith(".awk"))
+                yield from _started(view, path, command, shell=not path.endswith((".tcl", ".exp")))
         classes = [path for path in own if path.endswith((".jar", ".war", ".class"))]
         for path, words in view.facts.get_many(CLASSES, classes).items():
             for word in words or ():

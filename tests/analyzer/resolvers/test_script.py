@@ -185,6 +185,16 @@ CASES: dict[str, tuple[str, set[str], set[str]]] = {
         {"/usr/bin/service"},
         set(),
     ),
+    "what socat starts": (
+        "#!/bin/sh\nsocat TCP-LISTEN:1,fork EXEC:/opt/tool/bin/run,pty\nsocat - SYSTEM:'cat x | sort'\n",
+        {"/opt/tool/bin/run", "/usr/bin/cat", "/usr/bin/sort"},
+        set(),
+    ),
+    "a command that is handed on as one word": (
+        "#!/bin/sh\nwatch -n 1 'cat /etc/app/main.conf | sort'\n",
+        {"/usr/bin/cat", "/usr/bin/sort", "/etc/app/main.conf"},
+        set(),
+    ),
     "a copied directory is copied as a whole": (
         "#!/bin/sh\ncp -r /usr/src/site/. /var/lib/app\n",
         {"/usr/src/site/index.php", "/usr/src/site/css/a.css", "/var/lib/app"},

@@ -127,6 +127,7 @@ CASES: dict[str, tuple[str, str | bytes, set[str]]] = {
         {"echo", "sort"},
     ),
     "Expect's spawn": ("/a.exp", "spawn -noecho id -u\nexpect eof\n", {"id"}),
+    "Prolog's shell": ("/a.pl", 'main :- shell("id -u | sort").\n', {"id", "sort", "dash"}),
     "awk's pipes": (
         "/a.awk",
         'BEGIN { "id -u" | getline x; print x | "sort -n"; system("echo a") }',
