@@ -18,6 +18,7 @@ from analyzer.resolvers.elf import may_be_elf
 from analyzer.resolvers.elfreader import ELF
 from analyzer.resolvers.hierarchy import SHARED_DIRECTORIES
 from analyzer.resolvers.interface import Extractor, Finding, View
+from analyzer.resolvers.loader import Needer, Search, needer_of
 from analyzer.resolvers.needs import Need, library_directories, told, why
 from analyzer.resolvers.system import HOSTS, LOCALES, SERVICES, USERS
 
@@ -89,6 +90,25 @@ TABLE: tuple[Need, ...] = (
         "X's locales and messages",
         paths="/usr/share/X11/XErrorDB /usr/share/X11/rgb.txt",
         trees="/usr/share/X11/locale",
+    ),
+    _library(
+        "Qt[56]Core",
+        "Qt's plugins: platforms, formats of images, databases, printing",
+        trees="{lib}/qt5/plugins {lib}/qt6/plugins",
+    ),
+    _library("Qt[56]Qml", "modules of QML", trees="{lib}/qt5/qml {lib}/qt6/qml"),
+    _library(
+        "Qt[56]WebEngineCore",
+        "Qt's browser: its process, resources and locales",
+        trees="{lib}/qt5/libexec {lib}/qt6/libexec /usr/lib/qt5/libexec /usr/lib/qt6/libexec"
+        " /usr/share/qt5/resources /usr/share/qt6/resources"
+        " /usr/share/qt5/translations/qtwebengine_locales /usr/share/qt6/translations/qtwebengine_locales",
+    ),
+    _library("girepository", "typelibs", trees="{lib}/girepository-1.0 /usr/local/lib/girepository-1.0"),
+    _library(
+        "espeak(-ng)?",
+        "voices",
+        trees="{lib}/espeak-ng-data {lib}/espeak-data /usr/share/espeak-ng-data /usr/share/espeak-data",
     ),
     _library("xkbcommon", "keyboard layouts", trees="/usr/share/X11/xkb"),
     _library(
@@ -184,6 +204,18 @@ def read_locales(data: bytes) -> list[str]:
     return sorted({name.decode("utf-8", "replace") for name in names if name})
 
 
+def read_typelib(data: bytes) -> list[str]:
+    """The shared objects that a typelib describes (girepository's gitypelib-internal.h), in its order;
+    nothing for any other file."""
+    if not data.startswith(b"GOBJ\nMETADATA\r\n\x1a") or len(data) < 56:
+        return []
+    order = "<" if struct.unpack_from("<I", data, 40)[0] == len(data) else ">"
+    (start,) = struct.unpack_from(f"{order}I", data, 52)
+    names = data[start : data.find(b"\0", start)] if 0 < start < len(data) else b""
+    return [name for name in names.decode("utf-8", "replace").split(",") if name]
+
+
+TYPELIB = Extractor("typelib", 1, read_typelib)
 LOCALE_ARCHIVE = Extractor("locale-archive", 1, read_locales)
 CATALOG = Extractor("xml.catalog", 1, read_catalog, 1 << 20)
 _OPENERS = frozenset(("dlopen", "dlmopen"))
@@ -210,6 +242,11 @@ class Libraries:
 
     name = "libraries"
 
+    def __init__(self) -> None:
+        self._search: Search | None = None
+        self._reader: Needer | None = None  # what opens the libraries of typelibs
+        self._typelibs: list[str] = []
+
     def resolve(
         self, view: View, new: Sequence[str], kept: Mapping[str, Sequence[Evidence]]
     ) -> Iterator[Finding]:
@@ -230,6 +267,7 @@ class Libraries:
             uses = sorted((USERS | HOSTS | SERVICES).intersection(facts.get("uses", ())))
             if uses:
                 yield from _name_services(view, path, uses[0])
+        yield from self._described(view, new)
         for path in new:
             if path.startswith("/etc/pam.d/") and view.fs.entries[path].kind == "file":
                 yield from _pam_modules(view, path)
@@ -237,6 +275,22 @@ class Libraries:
         for path, names in view.facts.get_many(CATALOG, catalogs).items():
             for name in names or ():
                 yield from _catalogued(path, join(parent_of(path), name))
+
+    def _described(self, view: View, new: Sequence[str]) -> Iterator[Evidence]:
+        """The libraries of kept typelibs, found as the one that reads typelibs finds them."""
+        self._typelibs += [path for path in new if path.endswith(".typelib")]
+        if self._reader is None:
+            reader = next((path for path in new if name_of(path).startswith("libgirepository-")), None)
+            facts = view.facts.get(ELF, reader) if reader is not None else None
+            if reader is None or facts is None:
+                return
+            self._search, self._reader = Search(view), needer_of(reader, facts, "glibc")
+        assert self._search is not None
+        typelibs, self._typelibs = self._typelibs, []
+        for path, names in view.facts.get_many(TYPELIB, typelibs).items():
+            for name in names or ():
+                for hit in self._search.find(name, self._reader):
+                    yield Evidence(hit, "linked", path, f"it describes {name}")
 
 
 def _beside(view: View, program: str) -> Iterator[Evidence]:

@@ -21,6 +21,13 @@ def program(*uses: str) -> File:
     return File(elf(uses=uses), mode=0o755)
 
 
+def typelib(libraries: str) -> bytes:
+    """A typelib with nothing but its header and the names of its libraries."""
+    names = libraries.encode() + b"\0"
+    head = b"GOBJ\nMETADATA\r\n\x1a" + bytes(24) + struct.pack("<4I", 56 + len(names), 0, 0, 56)
+    return head + names
+
+
 CATALOG = '<catalog xmlns="urn:oasis:names:tc:entity:xmlns:xml:catalog"><{}/></catalog>'
 DTD = "/usr/share/xml/book/dtd"
 
@@ -56,6 +63,29 @@ CASES: dict[str, tuple[str, dict[str, Node], set[str], set[str]]] = {
         },
         set(),
         {"/usr/lib/packer/codec.so"},
+    ),
+    "what typelibs describe": (
+        f"{T}/libgirepository-1.0.so.1",
+        {
+            f"{T}/libgirepository-1.0.so.1": elf(soname="libgirepository-1.0.so.1"),
+            f"{T}/girepository-1.0/Pango-1.0.typelib": typelib("libpango-1.0.so.0,libgone.so.1"),
+            f"{T}/girepository-1.0/GLib-2.0.typelib": b"torn",
+            f"{T}/libpango-1.0.so.0": elf(),
+            f"{T}/libother.so.0": elf(),
+        },
+        {f"{T}/girepository-1.0/Pango-1.0.typelib", f"{T}/libpango-1.0.so.0"},
+        {f"{T}/libother.so.0"},
+    ),
+    "Qt's plugins": (
+        f"{T}/libQt5Core.so.5",
+        {
+            f"{T}/libQt5Core.so.5": elf(soname="libQt5Core.so.5"),
+            f"{T}/qt5/plugins/platforms/libqoffscreen.so": elf(needed=["libfont.so.1"]),
+            f"{T}/qt5/qml/x/libx.so": elf(),
+            f"{T}/libfont.so.1": elf(),
+        },
+        {f"{T}/qt5/plugins/platforms/libqoffscreen.so", f"{T}/libfont.so.1"},
+        {f"{T}/qt5/qml/x/libx.so"},
     ),
     "sox's formats": (
         f"{T}/libsox.so.3",
@@ -222,6 +252,8 @@ def test_what_a_library_brings(case: str) -> None:
         ("libicudata.so.72", "ICU's data"),
         ("libgio-2.0.so.0", "GIO's modules and settings"),
         ("libgstreamer-1.0.so.0", "media plugins"),
+        ("libespeak-ng.so.1", "voices"),
+        ("libQt6Qml.so.6", "modules of QML"),
         ("libGLX_mesa.so.0", "graphics drivers and who provides them"),
     ],
 )
