@@ -35,6 +35,7 @@ _OPTIONS = (
     "_JAVA_OPTIONS",
     "CATALINA_OPTS",
 )
+_NOT_HEADLESS = "-Djava.awt.headless=false"
 _CLASS_PATH = frozenset(("-cp", "-classpath", "--class-path", "-p", "--module-path", "--upgrade-module-path"))
 # Folders of an application server's home that it lists to find what it loads.
 _SERVER = ("lib", "libs", "modules", "plugins", "conf", "config", "etc", "webapps", "bin")
@@ -93,7 +94,7 @@ class Java:
     def _machine(self, view: View, home: str, source: str) -> Iterator[Finding]:
         for path in self._parts(view, home):
             name = name_of(path)
-            if not _DRAWING.match(name) and (not _DISPLAY.match(name) or view.config.variable("DISPLAY")):
+            if not _DRAWING.match(name) and (not _DISPLAY.match(name) or _has_display(view)):
                 yield Evidence(
                     path,
                     "imported",
@@ -307,6 +308,13 @@ class Java:
         for base in dict.fromkeys(bases):
             place = rest if rest.startswith("/") and "$" not in word else join(base, rest.lstrip("/") or ".")
             yield from self._entry(view, path, place if not word.endswith("/*") else f"{place}/*", "/")
+
+
+def _has_display(view: View) -> bool:
+    """Without DISPLAY the machine takes itself for headless, unless an option says that it is not."""
+    given = [*view.config.command, *(view.config.variable(name) for name in _OPTIONS)]
+    given += [word for program in view.programs for word in program.argv]
+    return bool(view.config.variable("DISPLAY")) or any(_NOT_HEADLESS in text for text in given)
 
 
 def _flavour(view: View) -> Flavour:

@@ -79,6 +79,11 @@ CASES: dict[str, Case] = {
         kept=("/app/a.jar",),
         gone=(f"{HOME}/lib/libfontmanager.so",),
     ),
+    "what a display needs, where an option says that there is one": Case(
+        {},
+        config=ImageConfig(cmd=("sh", "-c", "xvfb-run java -Djava.awt.headless=false -jar a.jar")),
+        kept=(f"{HOME}/lib/libawt_xawt.so",),
+    ),
     "fonts where a class draws": Case(
         {"/app/Main.class": DRAWS},
         config=ImageConfig(workdir="/app", cmd=("java", "Main")),
