@@ -56,6 +56,7 @@ class Python:
         self._commands: dict[str, list[str]] = {}
         self._waiting: list[str] = []
         self._mains: dict[str, list[list[Any]]] = {}
+        self._idle: dict[str, dict[str, Any]] = {}  # facts of sources that nothing is known to run
 
     def resolve(
         self, view: View, new: Sequence[str], kept: Mapping[str, Sequence[Evidence]]
@@ -66,6 +67,7 @@ class Python:
             self._lookup = Lookup(view, finder, Distributions(view, finder))
             found.extend(self._begin(view, self._lookup))
         found.extend(self._step(view, self._lookup, new, kept))
+        found.extend(self._set_going(view, self._lookup))
         found.extend(self._entry_points(self._lookup))
         found.extend(self._metadata(self._lookup))
         found.extend(self._console_scripts(self._lookup))
@@ -263,8 +265,8 @@ class Python:
     ) -> Iterator[Finding]:
         owner = lookup.owner(path)
         standard = owner is None and any(item.is_standard(path) for item in lookup.environments)
-        known = path in lookup.passive or path in lookup.reached
-        if owner is not None and not known and _touched(kept.get(path, ())):
+        part = path in lookup.passive
+        if owner is not None and path not in lookup.reached and _touched(kept.get(path, ()), part=part):
             lookup.reached.add(path)
             if not owner.tooling:
                 for environment in lookup.environments:
@@ -286,12 +288,18 @@ class Python:
         yield from self._requests(lookup, path, facts, app=owner is None and not standard, standard=standard)
         if standard:
             yield from self._standard(lookup, path)
-        elif path not in lookup.passive:
+        else:
+            self._idle[path] = facts
+
+    def _set_going(self, view: View, lookup: Lookup) -> Iterator[Finding]:
+        """What sources ask of the world outside of the import system, once something can run them."""
+        for path in [path for path in self._idle if lookup.runs(path)]:
+            facts = self._idle.pop(path)
             self._groups.update((group, path) for group in facts["groups"] if group not in self._groups)
             if facts["any_group"]:
                 self._any_group[path] = None
             self._asked.update((path, name) for name in facts["distributions"])
-            yield from self._programs(view, path, facts["programs"], app=owner is None)
+            yield from self._programs(view, path, facts["programs"], app=lookup.owner(path) is None)
             yield from self._libraries(view, path, facts["libraries"])
 
     def _standard(self, lookup: Lookup, path: str) -> Iterator[Finding]:
@@ -459,9 +467,11 @@ class Python:
             yield Answers(directory, self.name, "the import system lists it to find modules")
 
 
-def _touched(reasons: Sequence[Evidence]) -> bool:
-    """Was this file of a distribution used, as against copied or kept along with its package?"""
-    return any(item.kind not in ("author", "package", "listed") for item in reasons)
+def _touched(reasons: Sequence[Evidence], *, part: bool) -> bool:
+    """Was this file of a distribution used, as against copied or kept along with its package? `part`: that
+    its distribution is kept is an import's reason for it."""
+    unused = ("author", "package", "listed", *(("imported",) if part else ()))
+    return any(item.kind not in unused for item in reasons)
 
 
 def _along_path(view: View, program: str) -> list[str]:

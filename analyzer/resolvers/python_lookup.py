@@ -68,6 +68,7 @@ class Lookup:
     # First names that anything searched so far has: most words in a source are nothing that can be imported.
     _offered: set[str] = field(default_factory=set)
     _blocked: dict[str, list[tuple[Request, Found, Environment | None]]] = field(default_factory=dict)
+    _activated: list[str] = field(default_factory=list)
     _whole: set[tuple[str, str]] = field(default_factory=set)
 
     # -- what may be searched -----------------------------------------------------------------------------
@@ -230,8 +231,10 @@ class Lookup:
         verdict = self._crossing(request, ours, theirs)
         if verdict == "no":
             return
-        if verdict == "later":
+        if verdict != "yes":
+            # To be asked again when something turns out to run the importer.
             self._blocked.setdefault(request.importer, []).append((request, found, environment))
+        if verdict == "later":
             return
         for item in found.files:
             yield Evidence(item, "imported", request.importer, request.reason)
@@ -256,7 +259,7 @@ class Lookup:
             return "no"
         if importer in self.startup and ours is not None and ours.tooling:
             return "yes" if theirs is None and request.name.partition(".")[0] not in BY_IMPORT_ONLY else "no"
-        active = importer not in self.passive or importer in self.reached
+        active = self.runs(importer)
         if theirs is None or ours is None:
             return "yes"
         if ours is theirs:
@@ -284,11 +287,17 @@ class Lookup:
 
     def activate(self, path: str) -> Iterator[Evidence]:
         """A file that was kept only with its distribution turns out to be reached, or the first of it is."""
-        owner = self.distributions.owner(path)
-        if owner is not None and path in self.opaque and not owner.open:
-            yield from self.open(owner)
-        for request, found, environment in self._blocked.pop(path, ()):
-            yield from self._reach(request, found, environment)
+        # In a queue and not one within the other: chains of imports are long.
+        self._activated.append(path)
+        if len(self._activated) > 1:
+            return
+        for at in self._activated:
+            owner = self.distributions.owner(at)
+            if owner is not None and at in self.opaque and not owner.open:
+                yield from self.open(owner)
+            for request, found, environment in self._blocked.pop(at, ()):
+                yield from self._reach(request, found, environment)
+        self._activated.clear()
 
     def open(self, distribution: Distribution) -> Iterator[Evidence]:
         """Its modules load others by names that only the run knows: any of their imports can be needed."""
@@ -315,6 +324,10 @@ class Lookup:
             wanted = self.distributions.named(need, environment.sites)
             if wanted is not None and not wanted.tooling:
                 yield from self.keep_whole(wanted, distribution.info or source, environment)
+
+    def runs(self, path: str) -> bool:
+        """Can anything import this source, as against one that is only part of a kept distribution?"""
+        return path in self.reached or path not in self.passive
 
     def is_whole(self, distribution: Distribution) -> bool:
         return (distribution.site, distribution.name) in self._whole

@@ -39,7 +39,8 @@ METADATA = frozenset((
     "version", "distribution", "metadata", "requires", "get_distribution", "load_entry_point",
 ))
 # fmt: on
-LIBRARIES = frozenset(["CDLL", "PyDLL", "LoadLibrary", "dlopen", "find_library"])
+LIBRARIES = frozenset(["CDLL", "PyDLL", "LoadLibrary", "dlopen"])
+FIND_LIBRARY = "ctypes.util.find_library"
 # fmt: off
 PROGRAMS = frozenset((
     "subprocess.run", "subprocess.Popen", "subprocess.call", "subprocess.check_call",
@@ -71,6 +72,7 @@ class _Reader:
     def __init__(self) -> None:
         self.aliases: dict[str, str] = {}
         self.constants: dict[str, str | None] = {}
+        self.values: dict[str, list[ast.expr]] = {}  # what is no constant text: lists of words, mostly
         self.imports: set[tuple[str, int, str]] = set()
         self.main: set[tuple[str, int, str]] = set()
         self.named: set[tuple[str, str]] = set()
@@ -81,27 +83,33 @@ class _Reader:
         self.paths: set[str] = set()
         self.libraries: set[str] = set()
         self.programs: set[str] = set()
+        self.given: set[str] = set()  # names that hold the program which a call starts
         self.exports: set[str] = set()
         self.opaque = False
         self.any_group = False
 
     # -- statements ---------------------------------------------------------------------------------------
     def learn(self, node: ast.AST) -> None:
-        """What later evaluation needs: import aliases and names with one constant value."""
+        """What later evaluation needs: import aliases, names with one constant value, and command lines."""
         if isinstance(node, ast.Import):
             self.aliases.update((alias.asname, alias.name) for alias in node.names if alias.asname)
         elif isinstance(node, ast.ImportFrom):
             if node.level == 0:
                 for alias in node.names:
                     self.aliases[alias.asname or alias.name] = f"{node.module}.{alias.name}"
-        elif (
-            isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name)
-        ):
-            name = node.targets[0].id
-            value = self.evaluate(node.value)
+        elif isinstance(node, ast.Assign) and len(node.targets) == 1:
+            self._bind(node.targets[0], node.value)
+        elif isinstance(node, ast.AnnAssign) and node.value is not None:
+            self._bind(node.target, node.value)
+
+    def _bind(self, target: ast.expr, bound: ast.expr) -> None:
+        if isinstance(target, ast.Name):
+            value = self.evaluate(bound)
             if value is not None:
-                other = name in self.constants and self.constants[name] != value
-                self.constants[name] = None if other else value
+                other = target.id in self.constants and self.constants[target.id] != value
+                self.constants[target.id] = None if other else value
+        if isinstance(bound, _WORDS):
+            self.values.setdefault(_dotted_name(target), []).append(bound)
 
     def imported(self, node: ast.AST) -> Iterator[tuple[str, int, str]]:
         if isinstance(node, ast.Import):
@@ -141,10 +149,10 @@ class _Reader:
             self._groups(node)
         elif last in METADATA:
             self.distributions.update(_texts(self.evaluate(item) for item in node.args[:1]))
-        elif last in LIBRARIES:
+        elif last in LIBRARIES or full == FIND_LIBRARY:
             self._libraries(node, last)
         elif full in PROGRAMS:
-            self._program(node)
+            self.program(node)
         elif full in PATH_EDITS:
             self._add_paths(node.args[-1:])
         elif last == "append" and node.args and isinstance(node.args[0], ast.Constant):
@@ -188,18 +196,55 @@ class _Reader:
             if WILD not in text and text != FILE:
                 self.libraries.add(f"lib{text}.so" if last == "find_library" else text)
 
-    def _program(self, node: ast.Call) -> None:
+    def program(self, node: ast.Call) -> None:
         first: ast.expr | None = node.args[0] if node.args else _keyword(node, "args")
-        if isinstance(first, ast.List | ast.Tuple) and first.elts:
-            first = first.elts[0]
-        elif isinstance(first, ast.Call) and isinstance(callee := first.func, ast.Attribute):
+        for head in self._heads(first, set()) if first is not None else ():
+            value = self.evaluate(head)
+            if value and not value.startswith((WILD, FILE)):
+                self.programs.add(value)
+            elif value is None and isinstance(head, ast.Name):
+                self.given.add(head.id)
+
+    def _heads(self, node: ast.expr, seen: set[str]) -> Iterator[ast.expr]:
+        """Where a command line begins: its first word, or the text that it is split from."""
+        if isinstance(node, ast.List | ast.Tuple) and node.elts:
+            yield from self._heads(node.elts[0], seen)
+        elif isinstance(node, ast.Starred):
+            yield from self._heads(node.value, seen)
+        elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add) and self.evaluate(node) is None:
+            yield from self._heads(node.left, seen)
+        elif isinstance(node, ast.IfExp):
+            yield from self._heads(node.body, seen)
+            yield from self._heads(node.orelse, seen)
+        elif isinstance(node, ast.Call) and isinstance(callee := node.func, ast.Attribute):
             if self.qualified(callee) == "shlex.split":
-                first = first.args[0] if first.args else None
-            elif callee.attr == "split":
-                first = callee.value
-        value = None if first is None else self.evaluate(first)
-        if value and not value.startswith((WILD, FILE)):
-            self.programs.add(value)
+                yield from node.args[:1]
+            elif callee.attr in ("split", "copy"):
+                yield from self._heads(callee.value, seen)
+            else:
+                yield node
+        elif (name := _dotted_name(node)) in self.values and name not in seen:
+            for value in self.values[name]:
+                yield from self._heads(value, seen | {name})
+            yield node
+        else:
+            yield node
+
+    def passed_on(self, nodes: Iterable[ast.AST]) -> None:
+        """Functions that start what they are given: a call of one names the program."""
+        functions = {
+            node.name
+            for node in nodes
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+            and self.given.intersection(_parameters(node.args))
+            and any(
+                isinstance(call, ast.Call) and self.qualified(call.func) in PROGRAMS
+                for call in ast.walk(node)
+            )
+        }
+        for node in nodes:
+            if isinstance(node, ast.Call) and _dotted_name(node.func).rpartition(".")[2] in functions:
+                self.program(node)
 
     def _add_paths(self, nodes: Iterable[ast.expr]) -> None:
         for node in nodes:
@@ -321,6 +366,13 @@ def _dotted_name(node: ast.AST) -> str:
     return ".".join(reversed(parts))
 
 
+def _parameters(arguments: ast.arguments) -> set[str]:
+    """Names under which a function is given the first of what it is called with, `self` left out."""
+    names = [item.arg for item in (*arguments.posonlyargs, *arguments.args)]
+    first = [name for name in names if name not in ("self", "cls")][:1]
+    return {*first, *([arguments.vararg.arg] if arguments.vararg else ())}
+
+
 def _keyword(node: ast.Call, name: str) -> ast.expr | None:
     return next((item.value for item in node.keywords if item.arg == name), None)
 
@@ -391,10 +443,13 @@ def _scan(tree: ast.Module) -> dict[str, Any]:
             reader.main.update(reader.imported(node))
         else:
             reader.collect(node)
+    if reader.given:
+        reader.passed_on([*nodes, *main])
     return reader.result()
 
 
-_LEARNT = frozenset((ast.Import, ast.ImportFrom, ast.Assign))
+_LEARNT = frozenset((ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign))
+_WORDS = (ast.List, ast.Tuple, ast.BinOp, ast.IfExp, ast.Call)
 _COLLECTED = frozenset(
     (
         ast.Constant,
@@ -577,8 +632,8 @@ def _extractor(
     return Extractor(f"python.{name}", version, function, limit)
 
 
-SOURCE = _extractor("source", read_source, version=2)
-ARCHIVE = _extractor("archive", read_archive, version=2)
+SOURCE = _extractor("source", read_source, version=3)
+ARCHIVE = _extractor("archive", read_archive, version=3)
 BYTECODE = _extractor("bytecode", read_bytecode)
 EXTENSION = _extractor("extension", read_extension)
 SHEBANG = _extractor("shebang", read_shebang, 256)

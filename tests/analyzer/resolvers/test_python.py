@@ -53,6 +53,65 @@ def installed(name: str, version: str, *files: str, requires: str = "", points: 
     return tree
 
 
+# A library: one module starts a program and is imported by its `__init__`, another one by nothing.
+WITH_STARTER: dict[str, Node] = {
+    "lib/__init__.py": "from . import cores",
+    "lib/cores.py": "import subprocess\nsubprocess.run('lscpu --parse=core'.split())",
+    "lib/tool.py": "import subprocess\nsubprocess.run(['brew', 'install'])",
+    **installed("lib", "1", "lib/__init__.py", "lib/cores.py", "lib/tool.py"),
+    "/usr/bin/lscpu": File(b"\x7fELF", 0o755),
+    "/usr/bin/brew": File(b"\x7fELF", 0o755),
+}
+
+
+PROGRAM_LINES: dict[str, tuple[str, list[str]]] = {
+    "a list": ("run(['a', '-x'])", ["a"]),
+    "a text that is split": ("run('a -x'.split())", ["a -x"]),
+    "a list that a name holds": ("words = ['a']\nwords += ['-x']\nrun(words)", ["a"]),
+    "a list with its type": ("words: list[str] = ['a']\nrun(words)", ["a"]),
+    "either of two lists": ("words = ['a'] if x else ['b']\nrun(words)", ["a", "b"]),
+    "a name that is bound twice": ("if x:\n    w = ['a']\nelse:\n    w = ['b']\nrun(w)", ["a", "b"]),
+    "a list that is added to": ("run(['a'] + more)", ["a"]),
+    "a list that begins with another one": ("base = ['a']\nrun([*base, '-x'])", ["a"]),
+    "a list that is an attribute": ("class C:\n  def f(self):\n    self.w = ['a']\n    run(self.w)", ["a"]),
+    "a split text that a name holds": ("words = 'a -x'.split()\nrun(words)", ["a -x"]),
+    "a name of a program in a list": ("tool = 'a'\nrun([tool, '-x'])", ["a"]),
+    "a function that starts what it is given": ("def go(w):\n    run(w)\ngo(['a', '-x'])", ["a"]),
+    "a function of many words": ("def go(*w, check=True):\n    run(w)\ngo('a', '-x')", ["a"]),
+    "a method that starts what it is given": (
+        "class C:\n  def go(self, w):\n    run([*w])\n  def f(self):\n    self.go(['a'])",
+        ["a"],
+    ),
+    "a function that only has such a name": (
+        "def go(w):\n    print(w)\ndef f(w):\n    run(w)\ngo(['a'])",
+        [],
+    ),
+    "a list that is made of itself": ("w = [*w]\nrun(w)", []),
+    "another function's command": ("walk(['a'])", []),
+}
+
+
+@pytest.mark.parametrize("name", PROGRAM_LINES)
+def test_the_programs_that_a_source_starts(name: str) -> None:
+    text, programs = PROGRAM_LINES[name]
+    assert read_source(f"from subprocess import run\n{text}\n".encode())["programs"] == programs
+
+
+FOUND_LIBRARIES = {
+    "ctypes.util's": ("from ctypes.util import find_library\nfind_library('m')", ["", "libm.so"]),
+    "by its module": ("import ctypes.util\nctypes.util.find_library('m')", ["", "libm.so"]),
+    "by another name": ("import ctypes.util as u\nu.find_library('m')", ["", "libm.so"]),
+    "by its parent": ("from ctypes import util\nutil.find_library('m')", ["", "libm.so"]),
+    "another function of that name": ("def find_library(x): ...\nfind_library('m')", []),
+}
+
+
+@pytest.mark.parametrize("name", FOUND_LIBRARIES)
+def test_the_libraries_that_a_source_looks_for(name: str) -> None:
+    text, libraries = FOUND_LIBRARIES[name]
+    assert read_source(text.encode())["libraries"] == libraries
+
+
 def archive(members: Mapping[str, str]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as made:
@@ -491,6 +550,29 @@ CASES: dict[str, Case] = {
         },
         config=ImageConfig(env=(("PATH", "/usr/bin"),)),
         kept=("/usr/bin/cat", "/usr/bin/sort"),
+    ),
+    "a program that a module of a library starts, when an import leads there": Case(
+        {"/app/main.py": "import lib", **WITH_STARTER},
+        config=ImageConfig(env=(("PATH", "/usr/bin"),)),
+        kept=("lib/cores.py", "/usr/bin/lscpu", "lib/tool.py"),
+        gone=("/usr/bin/brew",),
+    ),
+    "a program that a module of a library starts, when the run loaded it": Case(
+        {"/app/main.py": "import lib", **WITH_STARTER},
+        config=ImageConfig(env=(("PATH", "/usr/bin"),)),
+        roots=("/app/main.py", f"{SITE}/lib/tool.py"),
+        kept=("/usr/bin/lscpu", "/usr/bin/brew"),
+    ),
+    "a group that a module of a library asks for": Case(
+        {
+            "/app/main.py": "import host",
+            "host/__init__.py": "from . import load",
+            "host/load.py": "import importlib.metadata as m\nm.entry_points(group='host.more')",
+            "more.py": "",
+            **installed("host", "1", "host/__init__.py", "host/load.py"),
+            **installed("more", "1", "more.py", points="[host.more]\nx = more\n"),
+        },
+        kept=("more.py",),
     ),
     "syntax newer than the running interpreter's": Case(
         {"/app/main.py": "type X = int\ndef f[T](a: T): return f'{', '.join(['a'])}'\nimport json\n"},
