@@ -78,11 +78,15 @@ TABLE: tuple[Need, ...] = (
     ),
     _library("pango", "text layout modules", trees="{lib}/pango /etc/pango"),
     _library("gdk_pixbuf", "image loaders", trees="{lib}/gdk-pixbuf-2.0 /usr/share/mime"),
-    _library("gio", "GIO's modules and settings", trees="{lib}/gio /usr/share/glib-2.0/schemas"),
+    _library(
+        "gio",
+        "GIO's modules, settings and types of files",
+        trees="{lib}/gio /usr/share/glib-2.0/schemas /usr/share/mime",
+    ),
     _library(
         "gtk",
         "GTK's modules and icons",
-        trees="{lib}/gtk-3.0 /etc/gtk-3.0 /usr/share/icons/hicolor"
+        trees="{lib}/gtk-3.0 {lib}/gtk-4.0 /etc/gtk-3.0 /etc/gtk-4.0 /usr/share/icons/hicolor"
         " /usr/share/icons/Adwaita /usr/share/themes",
     ),
     _library(
@@ -152,6 +156,29 @@ TABLE: tuple[Need, ...] = (
         "aspell", "dictionaries", trees="{lib}/aspell /usr/lib/aspell /var/lib/aspell /usr/share/aspell"
     ),
     _library("enchant", "spelling providers", trees="{lib}/enchant-2 /usr/share/enchant-2"),
+    _library("hyphen", "hyphenation patterns", trees="/usr/share/hyphen"),
+    _library("opencc", "tables of characters", trees="/usr/share/opencc"),
+    _library(
+        "mecab",
+        "dictionaries",
+        paths="/etc/mecabrc /usr/local/etc/mecabrc",
+        trees="/var/lib/mecab /usr/share/mecab {lib}/mecab /usr/local/lib/mecab",
+    ),
+    _library(
+        "netsnmp",
+        "names of SNMP's objects, and its configuration",
+        trees="/usr/share/snmp /usr/share/mibs /var/lib/mibs /etc/snmp",
+    ),
+    _library("(maxminddb|GeoIP)", "tables of places", trees="/usr/share/GeoIP /var/lib/GeoIP"),
+    _library("clamav", "signatures", trees="/var/lib/clamav /etc/clamav"),
+    _library("eccodes", "definitions of formats", trees="/usr/share/eccodes"),
+    _library("udunits", "units", trees="/usr/share/xml/udunits /usr/share/udunits"),
+    _library("wireshark", "dissectors", trees="{lib}/wireshark /usr/share/wireshark /etc/wireshark"),
+    _library("(gegl|babl)", "operations and formats", trees="{lib}/gegl-* {lib}/babl-*"),
+    _library("vlccore", "media plugins", trees="{lib}/vlc"),
+    _library("gphoto2(_port)?", "camera drivers", trees="{lib}/libgphoto2 {lib}/libgphoto2_port"),
+    _library("sane", "scanner drivers", trees="{lib}/sane /etc/sane.d"),
+    _library("webkit(2)?gtk", "the browser's processes", trees="{lib}/webkit2gtk-* {lib}/webkitgtk-*"),
     _library("xml2", "XML catalogues", trees="/etc/xml"),
     _library("gvc", "layouts and formats, and the list of them", trees="{lib}/graphviz"),
     _library("aprutil", "database drivers", trees="{lib}/apr-util-1"),

@@ -64,6 +64,16 @@ CASES: dict[str, tuple[str, dict[str, Node], set[str], set[str]]] = {
         set(),
         {"/usr/lib/packer/codec.so"},
     ),
+    "plugins in a folder with a version": (
+        f"{T}/libgegl-0.4.so.0",
+        {
+            f"{T}/libgegl-0.4.so.0": elf(),
+            f"{T}/gegl-0.4/blur.so": elf(),
+            f"{T}/other-0.4/blur.so": elf(),
+        },
+        {f"{T}/gegl-0.4/blur.so"},
+        {f"{T}/other-0.4/blur.so"},
+    ),
     "what typelibs describe": (
         f"{T}/libgirepository-1.0.so.1",
         {
@@ -250,7 +260,12 @@ def test_what_a_library_brings(case: str) -> None:
         ("libmariadb.so.3", "the client's authentication plugins and options"),
         ("libpango-1.0.so.0", "text layout modules"),
         ("libicudata.so.72", "ICU's data"),
-        ("libgio-2.0.so.0", "GIO's modules and settings"),
+        ("libgio-2.0.so.0", "GIO's modules, settings and types of files"),
+        ("libnetsnmp.so.40", "names of SNMP's objects, and its configuration"),
+        ("libudunits2.so.0", "units"),
+        ("libgegl-0.4.so.0", "operations and formats"),
+        ("libwebkit2gtk-4.1.so.0", "the browser's processes"),
+        ("libgphoto2_port.so.12", "camera drivers"),
         ("libgstreamer-1.0.so.0", "media plugins"),
         ("libespeak-ng.so.1", "voices"),
         ("libQt6Qml.so.6", "modules of QML"),
