@@ -57,6 +57,7 @@ LARGEST_OF_ALL = {
     "perl-dbi": 68,
     "php-fpm": 118,
     "postgres": 110,
+    "sklearn": 355,
 }
 ALL = bool(os.environ.get("SCRATCHIFY_ALL"))
 CHOSEN = LARGEST | (LARGEST_OF_ALL if ALL else {})
