@@ -14,6 +14,7 @@ from analyzer.recording import Recording
 from analyzer.resolvers.author import Brought, author_roots
 from analyzer.resolvers.interface import Facts, View
 from analyzer.resolvers.packagedb import PackageDatabase, read_database, working_packages
+from analyzer.resolvers.python_targets import targets
 from rewriters.assemble import Assembly, assemble
 from rewriters.block import digest_inputs
 from rewriters.capture import Image
@@ -42,7 +43,7 @@ class Planner:
     def __post_init__(self) -> None:
         made = origins(self.source.table, self.source.stage, self.image.facts.layers)
         self.packages = read_database(self.image.fs, self.facts)
-        self.roots = _author_evidence(self.image, made, self.packages)
+        self.roots = _author_evidence(self.image, made, self.packages, self.facts)
         self.groups = _groups(made)
 
     def keep(self, healed: Sequence[Evidence] = ()) -> KeepSet:
@@ -121,7 +122,7 @@ def _copies_from_context(command: Command | None) -> bool:
 
 
 def _author_evidence(
-    image: Image, made: Sequence[Origin | None], packages: PackageDatabase
+    image: Image, made: Sequence[Origin | None], packages: PackageDatabase, facts: Facts
 ) -> list[Evidence]:
     """What the author's own instructions put into the image."""
     brought = {
@@ -129,4 +130,10 @@ def _author_evidence(
         for layer, each in enumerate(made)
         if each is not None
     }
-    return author_roots(image.fs, brought, workdir=image.facts.config.workdir, owned=packages.owners)
+    return author_roots(
+        image.fs,
+        brought,
+        workdir=image.facts.config.workdir,
+        owned=packages.owners,
+        installed=frozenset().union(*targets(image.fs, facts).values()),
+    )

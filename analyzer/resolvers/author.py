@@ -41,28 +41,42 @@ class Brought:
 
 
 def author_roots(
-    fs: Filesystem, layers: Mapping[int, Brought], *, workdir: str = "", owned: Container[str] = ()
+    fs: Filesystem,
+    layers: Mapping[int, Brought],
+    *,
+    workdir: str = "",
+    owned: Container[str] = (),
+    installed: Container[str] = (),
 ) -> list[Evidence]:
     """Evidence for what the author's instructions brought; `layers` are those of the author's own file.
 
     What COPY and ADD put there stays, but for what a package installer filled. What a RUN made inside a
     project (a directory that COPY put files in, or the working directory) stays as well: built assets, a
-    downloaded model; but not what a tool installed there, nor what a package owns (`owned`). A directory
+    downloaded model; but not what a tool installed there, nor what a package owns (`owned`). Nothing that an
+    installer's record names (`installed`) is the author's, whichever stage it was copied from. A directory
     with nothing else in it is kept as a whole, so that a file which comes into it next week comes along.
     """
     bases = {fs.entries[path].layer for path in _BASE_SYSTEM if path in fs}
-    walk = _Walk(fs, {layer: one for layer, one in layers.items() if layer not in bases}, workdir, owned)
+    walk = _Walk(
+        fs, {layer: one for layer, one in layers.items() if layer not in bases}, workdir, owned, installed
+    )
     return walk.below("/", False)[0]
 
 
 class _Walk:
     def __init__(
-        self, fs: Filesystem, layers: Mapping[int, Brought], workdir: str, owned: Container[str]
+        self,
+        fs: Filesystem,
+        layers: Mapping[int, Brought],
+        workdir: str,
+        owned: Container[str],
+        installed: Container[str],
     ) -> None:
         self.fs = fs
         self.layers = layers
         self.workdir = workdir
         self.owned = owned
+        self.installed = installed
         # Directories with something of the author's below: all others are passed over.
         self.touched: set[str] = {"/"}
         for entry in fs:
@@ -124,7 +138,7 @@ class _Walk:
 
     def _stays(self, entry: Entry, project: bool) -> bool:
         brought = self._brought(entry)
-        if brought is None:
+        if brought is None or entry.path in self.installed:
             return False
         if brought.copies:
             return True

@@ -22,12 +22,14 @@ from analyzer.resolvers.python_distributions import Distributions
 from analyzer.resolvers.python_lookup import Lookup, Request
 from analyzer.resolvers.python_path import Environment, Finder, environments, is_interpreter
 from analyzer.resolvers.python_standard import BY_NAME, FROM_SITES, STARTUP, WITH_DATA
+from analyzer.resolvers.python_targets import targets
 from analyzer.resolvers.started import programs_of
 
 CONFIG_SUFFIXES = (".yaml", ".yml", ".toml", ".ini", ".cfg", ".conf", ".json", ".sh", ".env")
 # What servers (mod_wsgi) and desktops run as a script, whatever its mode.
 SCRIPTS = (".py", ".wsgi", ".pyw")
 ARCHIVES = (".pyz", ".egg", ".zip")
+VENV = "pyvenv.cfg"
 CONFIG_SIZE = 1 << 18  # bytes
 SCRIPT_SIZE = 1 << 20
 _NAME = re.compile(r"\A[A-Za-z_]\w*(?:[.:][A-Za-z_]\w*)*(?:\(.*\))?\Z")
@@ -63,7 +65,7 @@ class Python:
     ) -> Iterable[Finding]:
         found: list[Finding] = []
         if self._lookup is None:
-            finder = Finder(view.fs)
+            finder = Finder(view.fs, targets(view.fs, view.facts))
             self._lookup = Lookup(view, finder, Distributions(view, finder))
             found.extend(self._begin(view, self._lookup))
         found.extend(self._step(view, self._lookup, new, kept))
@@ -157,6 +159,8 @@ class Python:
                     extensions.append(path)
             elif path in scripts:
                 sources.append(path)
+            elif name_of(path) == VENV:
+                continue  # it tells the command that made the environment
             elif entry.size <= CONFIG_SIZE and (path.endswith(CONFIG_SUFFIXES) or entry.executable):
                 texts.append(path)
         yield from self._sources(view, lookup, sources, kept)
@@ -270,7 +274,7 @@ class Python:
             lookup.reached.add(path)
             if not owner.tooling:
                 for environment in lookup.environments:
-                    if environment.holds(path):
+                    if environment.holds(path) or owner.site in environment.targets:
                         yield from lookup.keep_whole(owner, path, environment)
         if owner is None and not standard:
             shebang = lookup.view.facts.get(source.SHEBANG, path)
@@ -364,14 +368,14 @@ class Python:
                 yield from lookup.ask(request)
 
     def _extensions(self, view: View, lookup: Lookup, paths: list[str]) -> Iterator[Finding]:
-        ours = [path for path in paths if any(item.holds(path) for item in lookup.environments)]
+        ours = [path for path in paths if lookup.installed(path)]
         facts = view.facts.get_many(source.EXTENSION, ours)
         for path in ours:
             for name in facts.get(path) or ():
                 yield from lookup.ask(Request(path, name, "name"))
 
     def _configurations(self, view: View, lookup: Lookup, paths: list[str]) -> Iterator[Finding]:
-        outside = [path for path in paths if not any(item.holds(path) for item in lookup.environments)]
+        outside = [path for path in paths if not lookup.installed(path)]
         facts = view.facts.get_many(source.CONFIG_WORDS, outside)
         for path in outside:
             words = facts.get(path) or {"modules": [], "dotted": []}
@@ -383,7 +387,7 @@ class Python:
     # -- distributions by name ----------------------------------------------------------------------------
     def _entry_points(self, lookup: Lookup) -> Iterator[Finding]:
         for environment in lookup.environments:
-            for made in lookup.distributions.all_in(environment.path):
+            for made in lookup.distributions.all_in(environment.installs):
                 for group, name, module in made.entry_points:
                     asker = self._groups.get(group)
                     if asker is None and self._any_group and group not in ("console_scripts", "gui_scripts"):
@@ -403,7 +407,7 @@ class Python:
     def _console_scripts(self, lookup: Lookup) -> Iterator[Finding]:
         """Commands that distributions installed: older ones load their entry point by its name."""
         for environment in lookup.environments:
-            for made in lookup.distributions.all_in(environment.path):
+            for made in lookup.distributions.all_in(environment.installs):
                 for group, name, module in made.entry_points:
                     for path in self._commands.get(name, ()) if group == "console_scripts" else ():
                         yield from lookup.ask(Request(path, module, "module"))
@@ -414,7 +418,7 @@ class Python:
                 if (path, name, environment) in self._told:
                     continue
                 self._told.add((path, name, environment))
-                made = lookup.distributions.named(re.split(r"[=<>!~\s\[]", name)[0], environment.path)
+                made = lookup.distributions.named(re.split(r"[=<>!~\s\[]", name)[0], environment.installs)
                 if made is None or not made.info:
                     continue
                 for file in made.files:
@@ -454,7 +458,7 @@ class Python:
     # -- directories listed -------------------------------------------------------------------------------
     def _answers(self, lookup: Lookup, new: Sequence[str]) -> Iterator[Finding]:
         for path in new:
-            if path.endswith((".py", ".so")) and any(item.holds(path) for item in lookup.environments):
+            if path.endswith((".py", ".so")) and lookup.installed(path):
                 yield from self._answer(parent_of(path))
         for program in lookup.view.programs:
             script = _script(lookup.view, program)
@@ -487,7 +491,7 @@ def _along_path(view: View, program: str) -> list[str]:
 def _bases(view: View) -> Iterator[str]:
     """Interpreters that virtual environments of the image stand on."""
     for entry in view.fs:
-        if entry.path.endswith("/pyvenv.cfg"):
+        if entry.path.endswith(f"/{VENV}"):
             home = (view.facts.get(metadata.VENV, entry.path) or {}).get("home", "")
             for name in view.fs.names(view.fs.resolve(home).path) if home else ():
                 if is_interpreter(name):

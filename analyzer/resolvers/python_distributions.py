@@ -65,14 +65,19 @@ class Distributions:
     view: View
     finder: Finder
     sites: set[str] = field(default_factory=set)
+    # Directories among them that may hold an app's own modules as well: what no metadata claims is no part of
+    # a distribution there.
+    shared: set[str] = field(default_factory=set)
     _owners: dict[str, Distribution] = field(default_factory=dict)
     _tops: dict[str, Distribution] = field(default_factory=dict)
     _names: dict[tuple[str, str], Distribution] = field(default_factory=dict)
 
-    def add_site(self, site: str) -> None:
+    def add_site(self, site: str, *, shared: bool = False) -> None:
         if site in self.sites:
             return
         self.sites.add(site)
+        if shared:
+            self.shared.add(site)
         infos = [name for name in self.finder.names(site) if _INFO.match(name)]
         records = self.view.facts.get_many(metadata.RECORD, [f"{site}/{name}/RECORD" for name in infos])
         for name in infos:
@@ -131,12 +136,12 @@ class Distributions:
                 yield path + entry.path[len(real) :]
 
     def owner(self, path: str) -> Distribution | None:
-        """The distribution of a file; None for a file in no site directory."""
+        """The distribution of a file; None for a file in no site directory, or an app's own in one."""
         found = self._owners.get(path)
         if found is not None:
             return found
         site = next((at for at in _parents(path) if at in self.sites), None)
-        if site is None:
+        if site is None or site in self.shared:
             return None
         top = path[len(site) + 1 :].partition("/")[0]
         stem = top.partition(".")[0]

@@ -13,7 +13,7 @@ from analyzer.resolvers.folders import links_to_folder
 from analyzer.resolvers.interface import View
 from analyzer.resolvers.python_distributions import Distribution, Distributions
 from analyzer.resolvers.python_path import Environment, Finder, Found, fits
-from analyzer.resolvers.python_standard import BY_IMPORT_ONLY, NOT_FOLLOWED
+from analyzer.resolvers.python_standard import BY_IMPORT_ONLY, NOT_FOLLOWED, WITHOUT
 
 # import: an import statement, or a call with the same effect · module: run with -m · name: a dotted text that
 # may end in attributes · word: one word that may be a package of a site directory · startup: a .pth's import
@@ -79,7 +79,7 @@ class Lookup:
         self._offer((*environment.path, *environment.sites))
         self._offered.update(module.partition(".")[0] for module, _ in environment.mapped)
         for site in environment.sites:
-            self.distributions.add_site(site)
+            self.distributions.add_site(site, shared=site in environment.targets)
         for request in list(self.requests):
             yield from self._in_environment(request, environment)
             for root in self.roots:
@@ -98,7 +98,7 @@ class Lookup:
         self.roots.append(root)
         self._offer([root])
         if any(name.endswith((".dist-info", ".egg-info")) for name in self.finder.names(root)):
-            self.distributions.add_site(root)
+            self.distributions.add_site(root, shared=True)
         for request in list(self.requests):
             for environment in self.environments:
                 yield from self._in_root(request, root, environment)
@@ -146,6 +146,11 @@ class Lookup:
         elif request.mode == "word" or self._too_large(request):
             path = environment.sites
         yield from self._search(request, path, request.name, environment)
+        if not self._is_standard(request.importer, environment):
+            # How a program comes by these is not known, nor before or behind what it searches them.
+            for target in environment.targets:
+                if target not in path:
+                    yield from self._search(request, [target], request.name, environment)
         for module, place in environment.mapped:
             if request.name == module or request.name.startswith(f"{module}."):
                 yield from self._search(request, [parent_of(place)], request.name, environment)
@@ -255,7 +260,7 @@ class Lookup:
     ) -> Literal["yes", "no", "later", "passive"]:
         """May a name in one place bring in a file of another?"""
         importer = request.importer
-        if theirs is None and ours is None and self._for_people(importer, request.name):
+        if theirs is None and ours is None and self._spared(importer, request.name):
             return "no"
         if importer in self.startup and ours is not None and ours.tooling:
             return "yes" if theirs is None and request.name.partition(".")[0] not in BY_IMPORT_ONLY else "no"
@@ -272,8 +277,17 @@ class Lookup:
             return "yes"
         return "later"
 
-    def _for_people(self, importer: str, name: str) -> bool:
-        return (self.standard_module(importer), name.partition(".")[0]) in NOT_FOLLOWED
+    def _spared(self, importer: str, name: str) -> bool:
+        """Is this an import of the standard library that no program at work gets to?"""
+        taken = self.standard_module(importer), name.partition(".")[0]
+        better = WITHOUT.get(taken)
+        return taken in NOT_FOLLOWED or (better is not None and self._has_extension(importer, better))
+
+    def _has_extension(self, importer: str, name: str) -> bool:
+        """Does the library that a standard module belongs to have this module, compiled?"""
+        library = parent_of(importer)
+        names = self.finder.stems(f"{library}/lib-dynload").get(name, ())
+        return any(one.endswith(".so") for one in names)
 
     def standard_module(self, path: str) -> str:
         """The dotted name of a file of a standard library; "" for any other file."""
@@ -328,6 +342,10 @@ class Lookup:
     def runs(self, path: str) -> bool:
         """Can anything import this source, as against one that is only part of a kept distribution?"""
         return path in self.reached or path not in self.passive
+
+    def installed(self, path: str) -> bool:
+        """Is this part of an interpreter's library or of a distribution, as against an app's own?"""
+        return any(item.holds(path) for item in self.environments) or self.owner(path) is not None
 
     def is_whole(self, distribution: Distribution) -> bool:
         return (distribution.site, distribution.name) in self._whole

@@ -36,11 +36,17 @@ class Environment:
     mapped: tuple[tuple[str, str], ...] = ()  # module → path, of editable installs
     venv: str = ""  # pyvenv.cfg
     interpreter: str = ""  # the base interpreter that a virtual environment names
+    # Directories of another name that an installer filled. What no record names in them is an app's own.
+    targets: tuple[str, ...] = ()
+    # Where distributions may be.
+    installs: tuple[str, ...] = field(init=False, repr=False, compare=False)
     # What `holds` asks about, millions of times.
     _below: tuple[str, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_below", tuple(f"{entry}/" for entry in (*self.path, self.stdlib)))
+        places = [entry for entry in self.path if entry not in self.targets]
+        object.__setattr__(self, "installs", tuple(dict.fromkeys((*self.path, *self.targets))))
+        object.__setattr__(self, "_below", tuple(f"{entry}/" for entry in (*places, self.stdlib)))
 
     def holds(self, path: str) -> bool:
         return path.startswith(self._below)
@@ -66,8 +72,9 @@ class Found:
 class Finder:
     """FileFinder over an image: directories are read once. Answers in the paths it was asked with."""
 
-    def __init__(self, fs: Filesystem) -> None:
+    def __init__(self, fs: Filesystem, targets: Iterable[str] = ()) -> None:
         self.fs = fs
+        self.targets = tuple(targets)  # see python_targets
         self._stems: dict[str, dict[str, list[str]]] = {}
         self._tops: dict[tuple[str, ...], frozenset[str]] = {}
         self._walked: dict[tuple[tuple[str, ...], tuple[str, ...], str], tuple[list[Found], int]] = {}
@@ -200,7 +207,7 @@ def _virtual(
 def _with(made: Environment, *, venv: str, interpreter: str) -> Environment:
     return Environment(
         made.prefix, made.version, made.stdlib, made.path, made.sites, made.pth, made.startup, made.mapped,
-        venv, interpreter,
+        venv, interpreter, made.targets,
     )  # fmt: skip
 
 
@@ -247,9 +254,14 @@ def _environment(
         if finder.is_dir(site):
             scan.site(site)
     existing = [entry for entry in path if finder.real(entry)]
+    named = [
+        join(view.config.workdir or "/", entry) for entry in view.config.variable("PYTHONPATH").split(":")
+    ]
+    first = [entry for entry in named if entry in finder.targets]
     return Environment(
-        prefix, version, stdlib, tuple(dict.fromkeys((*existing, *scan.path))), tuple(scan.sites),
-        tuple(scan.files), tuple(sorted(scan.names)), tuple(sorted(scan.mapped.items())),
+        prefix, version, stdlib, tuple(dict.fromkeys((*first, *existing, *scan.path))),
+        tuple(dict.fromkeys((*first, *scan.sites, *finder.targets))), tuple(scan.files),
+        tuple(sorted(scan.names)), tuple(sorted(scan.mapped.items())), targets=finder.targets,
     )  # fmt: skip
 
 

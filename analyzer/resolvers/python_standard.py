@@ -54,8 +54,14 @@ NOT_FOLLOWED = frozenset(
         ("bdb", "pydoc"),
         ("pydoc", "pydoc_data"),
         ("multiprocessing.util", "test"),
+        ("difflib", "doctest"),
+        ("pickle", "doctest"),
+        ("pickletools", "doctest"),
     )
 )
+# What it falls back on where the interpreter was built without a module in C: a module and what it takes
+# there, to the module in C.
+WITHOUT = {("decimal", "_pydecimal"): "_decimal"}
 # Too large to be brought in by a word that merely looks like its name.
 BY_IMPORT_ONLY = frozenset(
     ["test", "idlelib", "tkinter", "turtledemo", "turtle", "lib2to3", "ensurepip", "distutils", "pydoc_data"]

@@ -111,6 +111,10 @@ CASES: dict[str, tuple[dict[str, Node], set[str]]] = {
         },
         {"/app/"},
     ),
+    "what an installer's record names, in a directory of any name": (
+        {"/opt/packages/installed.py": copied(), "/opt/packages/own.py": copied()},
+        {"/opt/packages/own.py"},
+    ),
     "nothing of the author's": ({"/usr/bin/x": base()}, set()),
 }
 
@@ -118,7 +122,13 @@ CASES: dict[str, tuple[dict[str, Node], set[str]]] = {
 @pytest.mark.parametrize("case", CASES)
 def test_what_the_author_brought(case: str) -> None:
     tree, expected = CASES[case]
-    roots = author_roots(image_tree(tree), LAYERS, workdir="/work", owned={"/etc/nginx/owned.conf"})
+    roots = author_roots(
+        image_tree(tree),
+        LAYERS,
+        workdir="/work",
+        owned={"/etc/nginx/owned.conf"},
+        installed={"/opt/packages/installed.py"},
+    )
     assert {one.path + "/" * one.tree for one in roots} == expected
 
 

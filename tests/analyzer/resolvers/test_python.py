@@ -41,9 +41,11 @@ BASE: dict[str, Node] = {
 }
 
 
-def installed(name: str, version: str, *files: str, requires: str = "", points: str = "") -> dict[str, Node]:
+def installed(
+    name: str, version: str, *files: str, requires: str = "", points: str = "", site: str = SITE
+) -> dict[str, Node]:
     """A distribution's dist-info with a RECORD of the files."""
-    info = f"{SITE}/{name}-{version}.dist-info"
+    info = f"{site}/{name}-{version}.dist-info"
     tree: dict[str, Node] = {
         f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\n{requires}\n\ntext",
         f"{info}/RECORD": "".join(f"{file},,\n" for file in files),
@@ -110,6 +112,9 @@ FOUND_LIBRARIES = {
 def test_the_libraries_that_a_source_looks_for(name: str) -> None:
     text, libraries = FOUND_LIBRARIES[name]
     assert read_source(text.encode())["libraries"] == libraries
+
+
+DECIMAL = "try:\n    from _decimal import *\nexcept ImportError:\n    from _pydecimal import *\n"
 
 
 def archive(members: Mapping[str, str]) -> bytes:
@@ -200,6 +205,37 @@ CASES: dict[str, Case] = {
         },
         kept=("__pycache__/a.cpython-311.pyc",),
         gone=("__pycache__/b.cpython-311.pyc",),
+    ),
+    "the standard library's fallback for a module in C that is there": Case(
+        {
+            "/app/main.py": "import decimal",
+            f"{STDLIB}/decimal.py": DECIMAL,
+            f"{STDLIB}/_pydecimal.py": "",
+            f"{STDLIB}/lib-dynload/_decimal.{ABI}.so": b"\x7fELF",
+        },
+        kept=(f"{STDLIB}/lib-dynload/_decimal.{ABI}.so",),
+        gone=(f"{STDLIB}/_pydecimal.py",),
+    ),
+    "its fallback where no file is that module": Case(
+        {"/app/main.py": "import decimal", f"{STDLIB}/decimal.py": DECIMAL, f"{STDLIB}/_pydecimal.py": ""},
+        kept=(f"{STDLIB}/_pydecimal.py",),
+    ),
+    "its fallback when a program imports it": Case(
+        {
+            "/app/main.py": "import _pydecimal",
+            f"{STDLIB}/_pydecimal.py": "",
+            f"{STDLIB}/lib-dynload/_decimal.{ABI}.so": b"\x7fELF",
+        },
+        kept=(f"{STDLIB}/_pydecimal.py",),
+    ),
+    "the standard library's tests of its own examples": Case(
+        {
+            "/app/main.py": "import difflib",
+            f"{STDLIB}/difflib.py": "def _test():\n    import doctest, difflib\n",
+            f"{STDLIB}/doctest.py": "",
+        },
+        kept=(f"{STDLIB}/difflib.py",),
+        gone=(f"{STDLIB}/doctest.py",),
     ),
     "a sourceless module": Case(
         {"/app/main.py": "import a", "a.pyc": b"\xda\x04json", "json.pyc": b""},
@@ -332,6 +368,81 @@ CASES: dict[str, Case] = {
         },
         kept=("some.name-1.0.dist-info/METADATA",),
     ),
+    "a directory of another name that pip filled, on PYTHONPATH": Case(
+        {
+            "/app/main.py": "import dist",
+            "/opt/deps/dist/__init__.py": "from . import fast",
+            "/opt/deps/dist/lazy.py": "",
+            "/opt/deps/dist/data.csv": "",
+            f"/opt/deps/dist/fast.{ABI}.so": b"\x7fELF\0PyImport_ImportModule\0json.tool\0",
+            "/opt/deps/dist/tests/test_it.py": "",
+            "/opt/deps/need/data.csv": "",
+            "/opt/deps/need.py": "",
+            "/opt/deps/plug.py": "",
+            "/opt/deps/idle.py": "",
+            **installed(
+                "dist", "1.0", "dist/__init__.py", "dist/lazy.py", "dist/data.csv", f"dist/fast.{ABI}.so",
+                "dist/tests/test_it.py", requires="Requires-Dist: need", site="/opt/deps",
+            ),
+            **installed("need", "1", "need.py", "need/data.csv", site="/opt/deps"),
+            **installed("idle", "1", "idle.py", site="/opt/deps"),
+        },
+        kept=(
+            "/opt/deps/dist/lazy.py", "/opt/deps/dist/data.csv", "/opt/deps/need/data.csv",
+            f"{STDLIB}/json/tool.py",
+        ),
+        gone=("/opt/deps/dist/tests/test_it.py", "/opt/deps/idle.py"),
+        config=ImageConfig(env=(("PYTHONPATH", "/opt/deps"),)),
+    ),
+    "what an interpreter's own package imports of PYTHONPATH": Case(
+        {
+            "/app/main.py": "import server",
+            "server.py": "import worker",
+            "/opt/deps/worker/__init__.py": "",
+            "/opt/deps/worker/data.csv": "",
+            **installed("server", "1", "server.py"),
+            **installed("worker", "1", "worker/__init__.py", "worker/data.csv", site="/opt/deps"),
+        },
+        kept=("/opt/deps/worker/__init__.py", "/opt/deps/worker/data.csv"),
+        config=ImageConfig(env=(("PYTHONPATH", "/opt/deps"),)),
+    ),
+    "a directory that pip filled, and nobody knows how the program finds it": Case(
+        {
+            "/app/main.py": "add_to_path('deps')\nimport dist",
+            "dist.py": "",
+            "/srv/deps/dist.py": "import json",
+            "/srv/deps/data.csv": "",
+            **installed("dist", "1", "dist.py", "data.csv", site="/srv/deps"),
+        },
+        kept=("dist.py", "/srv/deps/dist.py", "/srv/deps/data.csv", f"{STDLIB}/json/__init__.py"),
+    ),
+    "entry points and metadata of what stands there": Case(
+        {
+            "/app/main.py": "from importlib.metadata import entry_points, version\n"
+            "entry_points(group='app.plugins')\nversion('some')",
+            "/srv/deps/plug.py": "",
+            "/srv/deps/some.py": "",
+            **installed(
+                "plug", "1", "plug.py", points="[app.plugins]\none = plug:main\n", site="/srv/deps"
+            ),
+            **installed("some", "1", "some.py", site="/srv/deps"),
+        },
+        kept=("/srv/deps/plug.py", "/srv/deps/some-1.dist-info/METADATA"),
+        gone=("/srv/deps/some.py",),
+    ),
+    "an app's own modules among what pip put beside them": Case(
+        {
+            "/fn/handler.py": "x = ['helper']\nimport dist",
+            "/fn/other.py": "",
+            "/fn/dist.py": "",
+            "/fn/settings.yaml": "backend: json.tool.main\n",
+            "helper/__init__.py": "",
+            **installed("dist", "1", "dist.py", site="/fn"),
+        },
+        kept=("/fn/dist.py", "helper/__init__.py", f"{STDLIB}/json/tool.py"),
+        gone=("/fn/other.py",),
+        roots=("/fn/handler.py", "/fn/settings.yaml"),
+    ),
     "an egg's top level": Case(
         {
             "/app/main.py": "import old",
@@ -431,7 +542,9 @@ CASES: dict[str, Case] = {
     ),
     "a virtual environment and its base": Case(
         {
-            "/venv/pyvenv.cfg": "home = /usr/bin\nversion = 3.11.2\ninclude-system-site-packages = false\n",
+            "/venv/pyvenv.cfg": "home = /usr/bin\nversion = 3.11.2\ninclude-system-site-packages = false\n"
+            "command = /usr/bin/python3 -m venv /venv\n",
+            f"{STDLIB}/venv/__init__.py": "",
             "/venv/bin/python": Link("/usr/bin/python3"),
             "/venv/lib/python3.11/site-packages/a.py": "import json",
             "a.py": "",
@@ -439,7 +552,7 @@ CASES: dict[str, Case] = {
         },
         roots=("/app/main.py", "/venv/bin/python"),
         kept=("/venv/pyvenv.cfg", "/venv/lib/python3.11/site-packages/a.py", f"{STDLIB}/json/__init__.py"),
-        gone=("a.py",),
+        gone=("a.py", f"{STDLIB}/venv/__init__.py"),
     ),
     "the base's own packages when a script names it": Case(
         {
