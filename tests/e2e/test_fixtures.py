@@ -53,7 +53,7 @@ LARGEST_OF_ALL = {
     "nginx-templates": 16,
     "no-shell": 4,
     "node-worker": 110,
-    "pandas": 225,
+    "pandas": 170,
     "perl-dbi": 68,
     "php-fpm": 118,
     "postgres": 110,
