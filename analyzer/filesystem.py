@@ -7,49 +7,30 @@ escapes, as `os.fsdecode` makes them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
 
-EntryKind = Literal["file", "dir", "link", "fifo", "char", "block", "socket"]
+from analyzer.manifest import Entry, EntryKind, Manifest, Resolution
+
+__all__ = [
+    "Contents",
+    "Entry",
+    "EntryKind",
+    "Filesystem",
+    "Manifest",
+    "Resolution",
+    "ancestors",
+    "hardlink_groups",
+    "is_volatile",
+    "join",
+    "name_of",
+    "normalise",
+    "parent_of",
+]
 
 # The engine or the kernel fills these at run time: what comes and goes there is not the image's.
 VOLATILE = ("/proc", "/sys", "/dev", "/tmp", "/run")
-
-# The kernel gives up after 40 links on the way (path_resolution(7)).
-MAX_LINKS = 40
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One path of the image. Sizes in bytes, times in whole seconds since the epoch."""
-
-    path: str
-    kind: EntryKind
-    mode: int = 0o644  # permission bits with setuid, setgid and sticky: at most 0o7777
-    uid: int = 0
-    gid: int = 0
-    size: int = 0
-    mtime: int = 0
-    target: str = ""  # of a link, as written
-    hardlink: str = ""  # first path (sorted) of its hard-link group; "" when it is alone
-    xattrs: tuple[tuple[str, bytes], ...] = ()
-    layer: int = 0  # index of the layer that brought it, 0 the lowest
-    offset: int = -1  # where its contents begin in that layer's tar; -1 when there are none
-    device: tuple[int, int] = (0, 0)  # major, minor
-    # Index of the layer that first had this file, where later ones changed only its mode, owner or the like.
-    origin: int = -1  # -1: none did
-
-    @property
-    def executable(self) -> bool:
-        return self.kind == "file" and bool(self.mode & 0o111)
-
-    @property
-    def special(self) -> bool:
-        """Has rights of its own: setuid, setgid or file capabilities."""
-        return self.kind == "file" and (
-            bool(self.mode & 0o6000) or any(name == "security.capability" for name, _ in self.xattrs)
-        )
 
 
 class Contents(Protocol):
@@ -58,15 +39,6 @@ class Contents(Protocol):
     def read(self, entry: Entry, limit: int | None = None) -> bytes:
         """The bytes of a regular file, at most `limit` of them."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Resolution:
-    """What a path leads to. `via` are the links crossed, in order; `missing` is set when nothing is there."""
-
-    path: str
-    via: tuple[str, ...] = ()
-    missing: bool = False
 
 
 def parent_of(path: str) -> str:
@@ -106,59 +78,21 @@ def ancestors(path: str) -> Iterator[str]:
         yield path
 
 
-def resolve_in(entries: Mapping[str, Entry], path: str, *, follow: bool = True) -> Resolution:
-    """Follow links as the kernel does inside the image's root; `follow` also the last component's."""
-    pending = [part for part in reversed(path.split("/")) if part and part != "."]
-    at = "/"
-    via: list[str] = []
-    while pending:
-        part = pending.pop()
-        if part == "..":
-            at = parent_of(at)
-            continue
-        here = f"{'' if at == '/' else at}/{part}"
-        entry = entries.get(here)
-        if entry is None:
-            rest = "".join(f"/{name}" for name in reversed(pending))
-            return Resolution(here + rest, tuple(via), missing=True)
-        if entry.kind == "link" and (pending or follow):
-            via.append(here)
-            if len(via) > MAX_LINKS:
-                return Resolution(here, tuple(via), missing=True)
-            if entry.target.startswith("/"):
-                at = "/"
-            pending.extend(part for part in reversed(entry.target.split("/")) if part and part != ".")
-            continue
-        if pending and entry.kind != "dir":
-            rest = "".join(f"/{name}" for name in reversed(pending))
-            return Resolution(here + rest, tuple(via), missing=True)
-        at = here
-    return Resolution(at, tuple(via))
-
-
 @dataclass(slots=True)
 class Filesystem:
-    """A tree of entries. Every entry's parent is an entry; the root always is."""
+    """A tree of entries, in order. Every entry's parent is an entry; the root always is."""
 
-    entries: dict[str, Entry]
+    entries: Manifest
     contents: Contents
-    _children: dict[str, list[str]] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
-        self.entries.setdefault("/", Entry("/", "dir", 0o755))
-        # Half of an image's names stand in several of its directories: one string for each.
-        names: dict[str, str] = {}
-        for path in sorted(self.entries):
-            if path != "/":
-                name = name_of(path)
-                directory = self._children.setdefault(parent_of(path), [])
-                directory.append(names.setdefault(name, name))
+        self.entries.sort()
 
     def __contains__(self, path: str) -> bool:
         return path in self.entries
 
     def __iter__(self) -> Iterator[Entry]:
-        return iter(self.entries.values())
+        return self.entries.each()
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -169,7 +103,7 @@ class Filesystem:
 
     def names(self, directory: str) -> list[str]:
         """Names in a directory, sorted; empty for what is no directory. Follows no link."""
-        return self._children.get(directory, [])
+        return self.entries.names(directory)
 
     def children(self, directory: str) -> list[str]:
         """Paths in a directory, sorted. Follows no link."""
@@ -186,7 +120,7 @@ class Filesystem:
 
     def resolve(self, path: str, *, follow: bool = True) -> Resolution:
         """Follow links as the kernel does inside the image's root; `follow` also the last component's."""
-        return resolve_in(self.entries, path, follow=follow)
+        return self.entries.resolve(path, follow=follow)
 
     def lookup(self, path: str) -> Entry | None:
         """The entry that a path leads to when every link is followed."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import tarfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
 
 from analyzer.errors import ScratchifyError
-from analyzer.filesystem import Entry, EntryKind, ancestors, name_of, normalise, parent_of, resolve_in
+from analyzer.filesystem import Entry, EntryKind, Manifest, ancestors, name_of, normalise, parent_of
 
 _WHITEOUT = ".wh."
 _OPAQUE = ".wh..wh..opq"
@@ -86,12 +87,11 @@ def _entry(member: tarfile.TarInfo, path: str, layer: int, offset: int) -> Entry
     return Entry(
         path=path,
         kind=kind,
-        # Few values that many entries have: one object each.
-        mode=_shared(member.mode & 0o7777),
-        uid=_shared(member.uid),
-        gid=_shared(member.gid),
-        size=_shared(member.size) if kind == "file" else 0,
-        mtime=_shared(math.floor(member.mtime)),
+        mode=member.mode & 0o7777,
+        uid=member.uid,
+        gid=member.gid,
+        size=member.size if kind == "file" else 0,
+        mtime=math.floor(member.mtime),
         target=member.linkname if kind == "link" else "",
         xattrs=tuple(
             sorted(
@@ -106,22 +106,16 @@ def _entry(member: tarfile.TarInfo, path: str, layer: int, offset: int) -> Entry
     )
 
 
-@lru_cache(maxsize=4096)
-def _shared(number: int) -> int:
-    return number
-
-
 @dataclass(slots=True)
 class Tree:
     """The merged tree while layers are put on it, the lowest first."""
 
-    entries: dict[str, Entry] = field(default_factory=dict)
+    entries: Manifest = field(default_factory=Manifest)
     # Path to its inode's number, for the paths that share one; numbers are of no meaning outside.
     _inodes: dict[str, int] = field(default_factory=dict)
     _inode: int = 0
 
     def apply(self, changes: Changes, layer: int) -> None:
-        self.entries.setdefault("/", Entry("/", "dir", 0o755, layer=layer))
         self._hide(changes)
         for change in changes.entries:
             if isinstance(change, Entry):
@@ -130,7 +124,7 @@ class Tree:
             else:
                 self._link(self._place(change[0], layer), change[1])
 
-    def finish(self) -> dict[str, Entry]:
+    def finish(self) -> Manifest:
         """All entries, hard-link groups named by their first path; a group of one is none."""
         groups: dict[int, list[str]] = {}
         for path, inode in self._inodes.items():
@@ -215,7 +209,7 @@ class Tree:
         if path == "/" or (above is not None and above.kind == "dir"):
             return path
         # Few entries come this way: mostly none, else a directory that the archive does not name.
-        found = resolve_in(self.entries, parent)
+        found = self.entries.resolve(parent)
         return normalise(f"{found.path}/{name_of(path)}")
 
 

@@ -176,7 +176,7 @@ def to_json(recording: Recording) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "image": _plain(replace(recording.image, config=config)),
-        "manifest": [_sparse(entry) for entry in sorted(recording.manifest, key=lambda entry: entry.path)],
+        "manifest": [_plain(entry) for entry in sorted(recording.manifest, key=lambda entry: entry.path)],
         "facts": recording.facts,
         "accesses": [_sparse(access) for access in sorted(recording.accesses)],
         "programs": [
@@ -223,8 +223,8 @@ def _plain(value: Any) -> Any:
     return msgspec.to_builtins(value)
 
 
-def _sparse(value: Entry | Access) -> dict[str, Any]:
-    """The fields of a dataclass that are not as by default: a manifest has tens of thousands of them."""
+def _sparse(value: Access) -> dict[str, Any]:
+    """The fields that are not as by default: a recording has thousands of accesses."""
     return {
         item.name: _plain(here)
         for item in fields(value)

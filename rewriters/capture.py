@@ -10,7 +10,7 @@ from tempfile import mkdtemp
 from analyzer.archive import ArchiveContents, open_image
 from analyzer.engines.interface import Engine
 from analyzer.errors import ScratchifyError
-from analyzer.filesystem import Entry, Filesystem
+from analyzer.filesystem import Entry, Filesystem, Manifest
 from analyzer.image import ImageFacts
 from analyzer.recording import Recording
 from analyzer.resolvers.facts import Cache, LiveFacts
@@ -67,5 +67,4 @@ class NoContents:
 
 def from_recording(recording: Recording) -> Image:
     """The image as a recording has it: enough to plan, not to read files."""
-    entries = {entry.path: entry for entry in recording.manifest}
-    return Image("", recording.image, Filesystem(entries, NoContents()))
+    return Image("", recording.image, Filesystem(Manifest(recording.manifest), NoContents()))

@@ -197,7 +197,6 @@ def watch(bench: Bench, original: Image) -> Recording:
         bench.progress.note(loss)
     return Recording(
         original.facts,
-        list(original.fs),
         accesses=seen.accesses,
         programs=seen.programs,
         ports=seen.ports,
@@ -297,8 +296,9 @@ def record_plan(bench: Bench, planner: Planner) -> None:
 def record_facts(
     bench: Bench, original: Image, recording: Recording, facts: LiveFacts, roots: Sequence[Evidence]
 ) -> None:
-    """Put into the recording what each coverage level asks of the image's files."""
+    """Put into the recording the image's manifest and what each coverage level asks of its files."""
     with bench.progress.step("facts", "Collecting facts for the recording"):
         for coverage in LEVELS:
             keep(original, recording, facts, replace(bench.request.keeping, coverage=coverage), roots)
     recording.facts.update(facts.asked)
+    recording.manifest = list(original.fs)

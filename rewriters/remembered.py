@@ -12,7 +12,7 @@ from typing import Any
 
 from analyzer.errors import ScratchifyError
 from analyzer.evidence import Answers, Evidence, Unresolved
-from analyzer.filesystem import Entry, Filesystem
+from analyzer.filesystem import Entry, Filesystem, Manifest
 from analyzer.keepset import KeepSet
 from rewriters import block
 from rewriters.cache import cache_folder
@@ -86,10 +86,10 @@ def recall(dockerfile: Path, data: bytes) -> KeepSet:
 
 
 def _keepset(found: dict[str, list[Any]]) -> KeepSet:
-    entries = {
-        path: Entry(path, kind, size=size, target=target, hardlink=hardlink)
+    entries = Manifest(
+        Entry(path, kind, size=size, target=target, hardlink=hardlink)
         for path, kind, size, target, hardlink in found.get("entry", ())
-    }
+    )
     evidence: dict[str, tuple[Evidence, ...]] = {}
     for item in found.get("evidence", ()):
         each = Evidence(**item)

@@ -121,7 +121,7 @@ def saves_nothing(before: Sizes, after: Sizes) -> bool:
 
 def compare_images(first: Image, second: Image) -> list[str]:
     """How two images differ, in words: every path, its metadata and bytes, and the configuration."""
-    gone = [f"{path}: no longer there" for path in sorted(first.fs.entries.keys() - second.fs.entries.keys())]
+    gone = [f"{path}: no longer there" for path in first.fs.entries if path not in second.fs.entries]
     config = compare_config(first.facts.config, second.facts.config)
     return gone + differences_in_tree(first, second) + config
 

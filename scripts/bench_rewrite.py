@@ -24,6 +24,8 @@ FLASK = ROOT / "fixtures" / "flask"
 # Steps that are the engine's builds, or that run the app and wait for its answers.
 ENGINES = ("build", "slim build", "final build", "trace", "verify")
 SECONDS, MEGABYTES, LARGER = 15, 300, 4
+# The manifest holds some 120 bytes a path: what else grows with the image is a fault.
+SAME = 1.1
 
 
 @dataclass(frozen=True)
@@ -45,12 +47,14 @@ def main() -> int:
             f"{title:24}{figures.image:>7.0f} MB{figures.seconds:>8.1f} s{figures.memory:>7.0f} MB"
             f"{figures.rounds:>9}"
         )
-    print(f"limits: {SECONDS} s and {MEGABYTES} MB, then {LARGER} times the time and the same memory")
+    print(
+        f"limits: {SECONDS} s and {MEGABYTES} MB, then {LARGER} times the time and the same memory (within a tenth)"
+    )
     held = (
         small.seconds <= SECONDS
         and small.memory <= MEGABYTES
         and large.seconds <= LARGER * small.seconds
-        and large.memory <= MEGABYTES
+        and large.memory <= SAME * small.memory
     )
     return 0 if held else 1
 

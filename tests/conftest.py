@@ -7,6 +7,11 @@ import signal
 from collections.abc import Generator
 
 import pytest
+from hypothesis import settings
+
+# A busy machine is no fault of the code: no law is held to a time.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 # A job in the background ignores Ctrl-C, and so would every command that the tests interrupt: a program
 # starts with the signals ignored that its parent ignores, and with those handled back at their default.

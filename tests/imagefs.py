@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from analyzer.filesystem import Entry, EntryKind, Filesystem, ancestors
+from analyzer.filesystem import Entry, EntryKind, Filesystem, Manifest, ancestors
 from analyzer.image import ImageConfig
 from analyzer.recording import Access, Program
 from analyzer.resolvers.interface import Extractor, View
@@ -90,7 +90,7 @@ def image_tree(tree: Mapping[str, Node]) -> Filesystem:
     for path in list(entries):
         for above in ancestors(path):
             entries.setdefault(above, Entry(above, "dir", 0o755))
-    return Filesystem(dict(sorted(entries.items())), MemoryContents(data))
+    return Filesystem(Manifest(entries.values()), MemoryContents(data))
 
 
 class DirectFacts:

@@ -27,7 +27,7 @@ _LINES = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(lines=st.lists(_LINES | _WORDS, max_size=9))
 def test_every_rule_runs_to_its_end(lines: list[str]) -> None:
     text = "\n".join(lines)

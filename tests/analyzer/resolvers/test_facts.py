@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from analyzer.filesystem import Entry, Filesystem
+from analyzer.filesystem import Entry, Filesystem, Manifest
 from analyzer.image import Layer
 from analyzer.resolvers.facts import Cache, LiveFacts, RecordedFacts, key_of
 from analyzer.resolvers.interface import Extractor
@@ -43,10 +43,10 @@ class Counting:
 
 def image(data: dict[str, bytes], layer: int = 0, start: int = 512) -> tuple[Filesystem, Counting]:
     contents = Counting(data)
-    entries = {
-        path: Entry(path, "file", size=len(raw), layer=layer, offset=start + 1024 * number)
+    entries = Manifest(
+        Entry(path, "file", size=len(raw), layer=layer, offset=start + 1024 * number)
         for number, (path, raw) in enumerate(data.items())
-    }
+    )
     return Filesystem(entries, contents), contents
 
 

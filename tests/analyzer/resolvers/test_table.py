@@ -119,7 +119,7 @@ def closed(
 FACTS = LiveFacts(FS, workers=1)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(ROOTS, ROOTS, ACCESSES)
 def test_more_roots_never_keep_less(
     some: list[Evidence], more: list[Evidence], accesses: list[Access]
@@ -127,7 +127,7 @@ def test_more_roots_never_keep_less(
     assert set(closed(some, accesses).evidence) <= set(closed([*some, *more], accesses).evidence)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(ROOTS, ACCESSES, st.randoms())
 def test_what_is_kept_does_not_depend_on_who_speaks_first(
     roots: list[Evidence], accesses: list[Access], shuffle: random.Random
@@ -135,14 +135,14 @@ def test_what_is_kept_does_not_depend_on_who_speaks_first(
     assert set(closed(roots, accesses, shuffle=shuffle).evidence) == set(closed(roots, accesses).evidence)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(ROOTS, ACCESSES)
 def test_each_level_keeps_all_of_the_one_before(roots: list[Evidence], accesses: list[Access]) -> None:
     traced, balanced, safe = (set(closed(roots, accesses, level).evidence) for level in LEVELS)
     assert traced <= balanced <= safe
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(ROOTS, ACCESSES)
 def test_everything_kept_has_a_chain_to_a_root(roots: list[Evidence], accesses: list[Access]) -> None:
     kept = closed(roots, accesses).evidence
@@ -158,7 +158,7 @@ def test_everything_kept_has_a_chain_to_a_root(roots: list[Evidence], accesses: 
     assert all(path in FS for path in kept)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(ROOTS, ACCESSES)
 def test_two_closures_are_one_value(roots: list[Evidence], accesses: list[Access]) -> None:
     assert closed(roots, accesses) == closed(list(reversed(roots)), accesses)
