@@ -48,7 +48,7 @@ def main() -> int:
             f"{figures.rounds:>9}"
         )
     print(
-        f"limits: {SECONDS} s and {MEGABYTES} MB, then {LARGER} times the time and the same memory (within a tenth)"
+        f"limits: {SECONDS} s and {MEGABYTES} MB; then {LARGER} times the time, and {SAME} times the memory"
     )
     held = (
         small.seconds <= SECONDS

@@ -53,7 +53,7 @@ PIECES = [
     *("\ufeff", "\u00e9", "\u00a0", "\x85", "\U0001f600", "--mount=type=bind", "=", "<<", "HEALTHCHECK CMD"),
 ]
 TEXTS = st.lists(st.sampled_from(PIECES), max_size=40).map("".join) | st.text(
-    st.characters(exclude_characters="\0")
+    st.characters(codec="utf-8", exclude_characters="\0")
 )
 WHOLE = """\
 # syntax=docker/dockerfile:1
