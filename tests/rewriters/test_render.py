@@ -18,7 +18,7 @@ from analyzer.filesystem import Filesystem, ancestors
 from rewriters.plan import expand, fold
 from rewriters.render import LARGEST_RUN, Naming, Scanners, Tools, plain_copies, quote, render, shell_word
 from rewriters.words import Word
-from tests.imagefs import Dir, File, Link, image_tree
+from tests.imagefs import Dir, File, Link, Node, image_tree
 
 NAMES = Naming("app", "scratchify-files")
 TOOLS = Tools("debian:12", "debian:12")
@@ -183,7 +183,7 @@ def test_a_shell_takes_in_what_the_list_says(stays: Callable[[str], bool], tmp_p
     assert {"/var/lib/dpkg/status.d/one", "/var/lib/dpkg/status.d/two"} <= metadata
 
 
-def of_machine(triplet: str, loader: str) -> Filesystem:
+def of_machine(triplet: str, loader: str, links: dict[str, Node]) -> Filesystem:
     """A small Debian of one machine: its own directory of libraries, its loader, a module built for it."""
     return image_tree(
         {
@@ -195,22 +195,25 @@ def of_machine(triplet: str, loader: str) -> Filesystem:
             f"/usr/lib/{triplet}/{loader}": File(b"ld"),
             f"/opt/py/_x.cpython-311-{triplet}.so": File(b"x"),
             "/usr/bin/a": File(b"a"),
+            **links,
         }
     )
 
 
 def test_traced_on_amd64_and_built_on_arm64(tmp_path: Path) -> None:
-    traced = of_machine("x86_64-linux-gnu", "ld-linux-x86-64.so.2")
-    traced.entries |= image_tree(
+    traced = of_machine(
+        "x86_64-linux-gnu",
+        "ld-linux-x86-64.so.2",
         {
             "/lib64": Link("usr/lib64"),
             "/usr/lib64/ld-linux-x86-64.so.2": Link("../lib/x86_64-linux-gnu/ld-linux-x86-64.so.2"),
-        }
-    ).entries
-    built = of_machine("aarch64-linux-gnu", "ld-linux-aarch64.so.1")
-    built.entries |= image_tree(
-        {"/usr/lib/ld-linux-aarch64.so.1": Link("aarch64-linux-gnu/ld-linux-aarch64.so.1")}
-    ).entries
+        },
+    )
+    built = of_machine(
+        "aarch64-linux-gnu",
+        "ld-linux-aarch64.so.1",
+        {"/usr/lib/ld-linux-aarch64.so.1": Link("aarch64-linux-gnu/ld-linux-aarch64.so.1")},
+    )
     stays = [path for path in traced.entries if not path.endswith(("/libm.so.6", "/a"))]
     made = assembled(block(traced, *stays), built, tmp_path)
     assert made == {path for path in built.entries if not path.endswith(("/libm.so.6", "/a"))} - {"/"}
