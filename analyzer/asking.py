@@ -12,13 +12,13 @@ import ssl
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import quote, unquote, urlsplit
 
 from analyzer import openapi
-from analyzer.crawling import links
+from analyzer.crawling import leads
 from analyzer.errors import ScratchifyError
 from analyzer.probes import (
     CrawlProbe,
@@ -49,6 +49,10 @@ _HANDSHAKE = 2.0
 # Answers of a server that is there but not yet ready.
 _NOT_READY = frozenset({502, 503, 504})
 _MOST_PAGES = 200
+# Types of answers that go on until the client leaves (server-sent events, a camera's pictures), and how many
+# seconds of one are listened to.
+_STREAMS = frozenset({"text/event-stream", "multipart/x-mixed-replace"})
+_OF_A_STREAM = 2.0
 # Seconds after which a container with nothing to ask of it is taken for a service.
 _SETTLED = 10.0
 # What a URL may hold as it is (RFC 3986): what is escaped already stays so.
@@ -79,11 +83,12 @@ class NeverReadyError(ScratchifyError):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An HTTP answer as it came."""
+    """An HTTP answer as it came. `body` None: it goes on and on."""
 
     status: int
     content_type: str
-    body: bytes
+    body: bytes | None
+    location: str = ""
 
 
 def ask(probe: Probe, container: Container, timeout: float) -> tuple[Probe, Answer]:
@@ -169,6 +174,18 @@ def _is_open(port: int) -> bool:
 
 
 def _http(probe: HttpProbe, container: Container, timeout: float) -> Answer:
+    return _judged(probe, _reply(probe, container, timeout))
+
+
+def _judged(probe: HttpProbe, reply: Reply) -> Answer:
+    passed = reply.status == probe.status if probe.status is not None else reply.status < 400
+    if reply.body is None:
+        return Answer(passed, reply.status, reply.content_type, compared="status alone")
+    return Answer(passed, reply.status, reply.content_type, text_of(reply.body))
+
+
+def _reply(probe: HttpProbe, container: Container, timeout: float) -> Reply:
+    """The server's answer, once the server is there and ready."""
     reply: Reply | None = None
     try:
         for left in _tries(container, timeout, f"no whole HTTP answer came on port {probe.port}"):
@@ -182,8 +199,7 @@ def _http(probe: HttpProbe, container: Container, timeout: float) -> Answer:
         if reply is None:
             raise
     assert reply is not None
-    passed = reply.status == probe.status if probe.status is not None else reply.status < 400
-    return Answer(passed, reply.status, reply.content_type, text_of(reply.body))
+    return reply
 
 
 def request(probe: HttpProbe, port: int, timeout: float) -> Reply:
@@ -204,20 +220,42 @@ def request(probe: HttpProbe, port: int, timeout: float) -> Reply:
         for name, value in _headers(probe):
             connection.putheader(name, value.encode())
         connection.endheaders(probe.data)
+        line = connection.sock
         response = connection.getresponse()
-        return Reply(response.status, response.headers.get("Content-Type", ""), _body(response, timeout))
+        kind = response.headers.get("Content-Type", "")
+        location = response.headers.get("Location", "")
+        if _media_type(kind) in _STREAMS:
+            line.settimeout(_OF_A_STREAM)
+            return Reply(response.status, kind, _stream(response), location)
+        return Reply(response.status, kind, _body(response, timeout), location)
     finally:
         connection.close()
 
 
-def _body(response: http.client.HTTPResponse, timeout: float) -> bytes:
-    """All of it. Raises TimeoutError for a stream that goes on and on, HTTPException for one cut short."""
+def _media_type(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower()
+
+
+def _stream(response: http.client.HTTPResponse) -> bytes | None:
+    """The body of what is sent as a stream, where it ends all the same; None where it goes on or is
+    silent."""
+    try:
+        return _body(response, _OF_A_STREAM)
+    except TimeoutError:
+        return None
+
+
+def _body(response: http.client.HTTPResponse, timeout: float) -> bytes | None:
+    """All of it; None where something still comes when the time is over.
+
+    Raises TimeoutError for a server that says nothing any more, HTTPException for a body that is cut short.
+    """
     deadline = time.monotonic() + timeout
     parts: list[bytes] = []
     while part := response.read1(_CHUNK):
         parts.append(part)
         if time.monotonic() > deadline:
-            raise TimeoutError("the answer does not end")
+            return None
     if response.length:
         raise http.client.IncompleteRead(b"".join(parts), response.length)
     return b"".join(parts)
@@ -265,7 +303,8 @@ def _port(probe: PortProbe, container: Container, timeout: float) -> tuple[Probe
             continue
         if reply.status < 400:
             crawl = CrawlProbe(f"crawl {url}", url)
-            return crawl, _crawl(crawl, container, timeout)
+            # Nobody asked for this page or that: one that is a server's error is compared like all others.
+            return crawl, replace(_crawl(crawl, container, timeout), passed=True)
         known = HttpProbe(f"http {url} --status {reply.status}", "GET", url, status=reply.status)
         return known, _http(known, container, timeout)
     return TcpProbe(f"tcp localhost:{probe.port}", probe.port), Answer(passed=True, status=0)
@@ -321,7 +360,9 @@ def _host(probe: HostProbe, container: Container, timeout: float) -> Answer:
 
 
 def _comparable(answer: Answer) -> object:
-    """A page as what is compared: JSON as its values, all else as lines."""
+    """A page as what is compared: JSON as its values, all else as lines; None for a stream."""
+    if answer.compared == "status alone":
+        return None
     if "json" in answer.content_type:
         with suppress(ValueError):
             return json.loads(answer.body)
@@ -335,23 +376,31 @@ class _Site:
     container: Container
     timeout: float
     pages: dict[str, dict[str, object]] = field(default_factory=dict)
-    failed: int = 0
+    failed: dict[str, int] = field(default_factory=dict)
 
-    def take(self, url: str) -> Answer:
-        answer = _http(HttpProbe(url, "GET", url), self.container, self.timeout)
-        self.failed = self.failed or (answer.status if answer.status >= 500 else 0)
+    def take(self, url: str) -> tuple[Answer, list[str]]:
+        """A page, and the pages that it leads to."""
+        probe = HttpProbe(url, "GET", url)
+        reply = _reply(probe, self.container, self.timeout)
+        answer = _judged(probe, reply)
         parts = urlsplit(url)
-        self.pages[parts.path + (f"?{parts.query}" if parts.query else "")] = {
+        page = parts.path + (f"?{parts.query}" if parts.query else "")
+        if answer.status >= 500:
+            self.failed[page] = answer.status
+        self.pages[page] = {
             "status": answer.status,
             "type": answer.content_type,
             "body": _comparable(answer),
         }
-        return answer
+        text = reply.body.decode("utf-8", "replace") if reply.body and "html" in answer.content_type else ""
+        return answer, leads(text, reply.location, url)
 
     def answer(self) -> Answer:
         """It passes when no page is a server's error."""
         body = json.dumps(self.pages, sort_keys=True, ensure_ascii=False)
-        return Answer(not self.failed, self.failed or 200, "application/json", body)
+        status = next(iter(self.failed.values()), 200)
+        error = ", ".join(f"{page} answers with status {code}" for page, code in sorted(self.failed.items()))
+        return Answer(not self.failed, status, "application/json", body, error=error)
 
 
 def _crawl(probe: CrawlProbe, container: Container, timeout: float) -> Answer:
@@ -361,14 +410,13 @@ def _crawl(probe: CrawlProbe, container: Container, timeout: float) -> Answer:
     seen = {probe.url}
     while queue and len(site.pages) < _MOST_PAGES:
         url, depth = queue.pop(0)
-        answer = site.take(url)
+        answer, led_to = site.take(url)
         if url == probe.url and not answer.passed:
             return answer
-        if depth < probe.depth and "html" in answer.content_type:
-            for link in links(answer.body, url):
-                if link not in seen:
-                    seen.add(link)
-                    queue.append((link, depth + 1))
+        for link in led_to if depth < probe.depth else ():
+            if link not in seen:
+                seen.add(link)
+                queue.append((link, depth + 1))
     return site.answer()
 
 
@@ -376,10 +424,11 @@ def _openapi(probe: OpenapiProbe, container: Container, timeout: float) -> Answe
     """Every GET operation of the description, which the app itself serves or a file holds."""
     remote = probe.source if probe.source.startswith(("http://", "https://")) else ""
     if remote:
-        served = _http(HttpProbe(probe.text, "GET", remote), container, timeout)
-        if not served.passed:
-            return served
-        text = served.body
+        asked = HttpProbe(probe.text, "GET", remote)
+        reply = _reply(asked, container, timeout)
+        if reply.status >= 400 or reply.body is None:
+            return _judged(asked, reply)
+        text = reply.body.decode("utf-8", "replace")
     else:
         text = Path(probe.source).read_text()
     document = openapi.load(text, probe.source)
@@ -388,7 +437,8 @@ def _openapi(probe: OpenapiProbe, container: Container, timeout: float) -> Answe
     if not base or port_of(base) not in published:
         # The servers that a description names are often those of production: the port is the container's.
         port = port_of(remote) if remote else min(published, default=0)
-        base = f"http://localhost:{port}{urlsplit(base).path}"
+        scheme = urlsplit(remote).scheme or "http"
+        base = f"{scheme}://localhost:{port}{urlsplit(base).path}"
     site = _Site(container, timeout)
     for target in openapi.targets(document)[:_MOST_PAGES]:
         site.take(base.rstrip("/") + target)

@@ -37,9 +37,13 @@ class _Reader(HTMLParser):
             self.found.append(target.strip())
 
 
-def links(page: str, url: str) -> list[str]:
-    """URLs of the same origin that an HTML page names, absolute, without fragments, in order, each once."""
+def leads(page: str, location: str, url: str) -> list[str]:
+    """URLs of the same origin that a page leads to, by its Location header or as HTML.
+
+    Absolute, without fragments, in order, each once.
+    """
     reader = _Reader()
+    reader.found += [location] if location else []
     reader.feed(page)
     base = urljoin(url, reader.base)
     origin = urlsplit(url)[:2]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from analyzer.comparison import differences, stable
 from analyzer.engines.interface import Engine
 from analyzer.errors import ScratchifyError
-from analyzer.probes import PortProbe, Probe, RunProbe, StartProbe, default_probes, recorded
+from analyzer.probes import PortProbe, Probe, RunProbe, StartProbe, default_probes, ports_of, recorded
 from analyzer.recording import Access, Answer, Outcome, Program
 from analyzer.redaction import secrets_among
 from analyzer.rounds import Round, RunSettings, Subject, ran_with_rights, run_rounds
@@ -79,6 +79,9 @@ def observe(
         rounds = run(subject, chosen, 2)
     if not probes:
         _leave_out_closed(rounds, say)
+        for probe, answer in rounds[0].answers:
+            if answer.passed and answer.error:
+                say(f"{probe.text}: {answer.error}; the slim image has to answer the same")
     seen = _observation(rounds, run.settings, _original_outcomes(rounds), [])
     if not probes and all(isinstance(probe, StartProbe) for probe in chosen):
         seen.lost.append(_idle(seen.ports))
@@ -160,7 +163,7 @@ def _original_outcomes(rounds: Sequence[Round]) -> list[Outcome]:
     for done in rounds:
         for probe, answer in done.answers:
             if not answer.passed:
-                raise _probe_failed(probe, answer, done.log)
+                raise _probe_failed(probe, answer, done)
         if done.failure:
             raise done.failure
     first, *others = (done.answers for done in rounds)
@@ -169,21 +172,42 @@ def _original_outcomes(rounds: Sequence[Round]) -> list[Outcome]:
         for other in others:
             answer = stable(answer, other[place][1])
         if not answer.passed:
-            raise _probe_failed(probe, answer, rounds[0].log)
+            raise _probe_failed(probe, answer, rounds[0])
         outcomes.append(Outcome(probe.text, answer))
     return outcomes
 
 
-def _probe_failed(probe: Probe, answer: Answer, log: str) -> ScratchifyError:
+def _probe_failed(probe: Probe, answer: Answer, done: Round) -> ScratchifyError:
     got = answer.error or (f"exit code {answer.status}" if answer.status < 100 else f"status {answer.status}")
     hint = "nothing can be learnt from it: ask what the app answers, or give it what it needs (--run-opt)"
     if isinstance(probe, StartProbe | PortProbe):
         hint = "say what to ask with --probe: `http URL`, or for a tool `run ARGUMENTS…`"
+    if answer.status < 0 and done.ended and done.exit_code == 0:
+        hint = "a tool is asked with `run ARGUMENTS…`; a server has to stay in the foreground"
+    elif answer.status < 0:
+        hint = _where_it_listens(ports_of([probe]), done) or hint
     return ScratchifyError(
         f"the probe `{probe.text}` fails on the original image: {got}",
         hint=hint,
-        detail="\n".join(part for part in (answer.stderr.rstrip(), log) if part),
+        detail="\n".join(part for part in (answer.stderr.rstrip(), done.log) if part),
     )
+
+
+def _where_it_listens(ports: Sequence[int], done: Round) -> str:
+    """What the trace tells of a port that did not open; "" where it tells nothing."""
+    listening = sorted({each for traced in done.traced for each in traced.listening})
+    on_it = [address for address, port in listening if port in ports]
+    if not ports or not listening:
+        return ""
+    if not on_it:
+        others = ", ".join(str(port) for port in sorted({port for _, port in listening}))
+        return f"nothing listens on port {ports[0]}; the app listens on port {others}"
+    if all(address == "::1" or address.startswith("127.") for address in on_it):
+        return (
+            f"the app listens on {on_it[0]} alone, where nobody outside of its container reaches it: let it"
+            " listen on 0.0.0.0, or ask with `exec`"
+        )
+    return ""
 
 
 def _differences(

@@ -21,6 +21,7 @@ class Traced:
     written: set[str] = field(default_factory=set)
     lost: list[str] = field(default_factory=list)
     syscalls: set[str] = field(default_factory=set)
+    listening: set[tuple[str, int]] = field(default_factory=set)  # TCP: address and port
 
 
 class Tracer(Protocol):

@@ -172,7 +172,7 @@ class Strace:
         lost = sorted(log.unseen)
         if log.torn:
             lost.append(f"lines of the trace that could not be read: {log.torn}")
-        return Traced(log.accesses, log.programs, log.ports, log.written, lost, log.syscalls)
+        return Traced(log.accesses, log.programs, log.ports, log.written, lost, log.syscalls, log.listening)
 
 
 def find_strace(architecture: str = "") -> Strace:

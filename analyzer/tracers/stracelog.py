@@ -30,6 +30,7 @@ _ESCAPE = re.compile(r"\\([0-7]{1,3}|x[0-9a-f]{2}|.)")
 _SIMPLE_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "v": "\v", "f": "\f"}
 _SOCKET = re.compile(r"\d+<socket:\[(\d+)\]>")
 _PORT = re.compile(r"sin6?_port=htons\((\d+)\)")
+_ADDRESS = re.compile(r'inet_(?:addr\(|pton\(AF_INET6, )"([^"]*)"')
 _SOCKET_PATH = re.compile(rf"sun_path={_STRING}")
 _OPENED_SOCKET = re.compile(r"= \d+<socket:\[(\d+)\]>$")
 _FLAGS = re.compile(r"\bO_(?:WRONLY|RDWR|CREAT|TRUNC|EXCL|TMPFILE)\b")
@@ -159,6 +160,7 @@ class StraceLog:
     accesses: set[Access] = field(default_factory=set)
     programs: set[Program] = field(default_factory=set)
     ports: set[str] = field(default_factory=set)
+    listening: set[tuple[str, int]] = field(default_factory=set)
     written: set[str] = field(default_factory=set)
     syscalls: set[str] = field(default_factory=set)
     unseen: set[str] = field(default_factory=set)
@@ -170,7 +172,7 @@ class StraceLog:
     _waiting: dict[int, list[str]] = field(default_factory=dict)
     _taken_over: set[int] = field(default_factory=set)
     _protocols: dict[str, str] = field(default_factory=dict)
-    _bound: dict[str, str] = field(default_factory=dict)
+    _bound: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     def feed(self, lines: Iterable[bytes]) -> None:
         """Read one log from its first line to its last."""
@@ -430,7 +432,8 @@ class StraceLog:
         port = _PORT.search(rest)
         named = _SOCKET_PATH.search(rest)
         if name == "bind" and port and port[1] != "0":
-            self._bound[inode] = port[1]
+            address = _ADDRESS.search(rest)
+            self._bound[inode] = (address[1] if address else "", port[1])
             if self._protocols.get(inode) == "udp":
                 self.ports.add(f"{port[1]}/udp")
         elif name == "bind" and named:
@@ -438,7 +441,9 @@ class StraceLog:
             self._note(process, path, "write", "")
             self.written.add(path)
         elif name == "listen" and inode in self._bound:
-            self.ports.add(f"{self._bound[inode]}/tcp")
+            host, number = self._bound[inode]
+            self.ports.add(f"{number}/tcp")
+            self.listening.add((host, int(number)))
 
 
 def unescape(text: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, cast
@@ -95,6 +97,9 @@ TimeoutOption = Annotated[
     ),
 ]
 FormatOption = Annotated[str, typer.Option("--format", metavar="text|json", help="What is printed.")]
+
+# With `=` a blank is the value's own: `--env=A=b c`.
+_OPTION_AND_VALUE = re.compile(r"-(?:[A-Za-z]|-[a-z][a-z-]*)[ \t]")
 
 
 def find_dockerfile(given: Path | None) -> Path:
@@ -226,13 +231,32 @@ def join_request(
             tuple(secret or found.secrets),
             tuple(ssh or found.ssh),
             platform or found.platform or "",
-            tuple(build_opt or found.build_opts),
+            _option_words(build_opt or found.build_opts),
         ),
-        run_options=tuple(run_opt or found.run_opts),
+        run_options=_option_words(run_opt or found.run_opts),
         timeout=timeout or found.timeout or 60.0,
         tag=tag or found.tag or f"{_image_name(context)}:slim",
         output=output,
     )
+
+
+def _option_words(texts: Sequence[str]) -> tuple[str, ...]:
+    """The engine's words. An option and its value may be one text, as they stand in a shell: `-e A=b`.
+
+    Raises ScratchifyError for a quotation that does not end.
+    """
+    words: list[str] = []
+    for text in texts:
+        if not _OPTION_AND_VALUE.match(text):
+            words.append(text)
+            continue
+        try:
+            words += shlex.split(text)
+        except ValueError as error:
+            raise ScratchifyError(
+                f"cannot read the option {text}: {error}", hint="write it as --option=VALUE"
+            ) from error
+    return tuple(words)
 
 
 def _image_name(context: Path) -> str:

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from analyzer.asking import NeverReadyError, answer_of, ask, text_of
+from analyzer.comparison import differences
 from analyzer.probes import PortProbe, parse
 from analyzer.process import Completed, run
 from analyzer.recording import Answer
@@ -36,7 +37,8 @@ class Handler(BaseHTTPRequestHandler):
             status = 503
         self.send_response(status)
         self.send_header("Content-Type", content_type)
-        self.send_header("Location", "/elsewhere")
+        if status in (201, 302):
+            self.send_header("Location", "/elsewhere")
         self.end_headers()
         self.wfile.write(body)
         while self.path == "/events" and not self.server.closing.wait(0.02):
@@ -96,8 +98,9 @@ def server() -> Iterator[Server]:
 
 
 @contextmanager
-def listener(reply: bytes | None) -> Iterator[int]:
-    """A port that says something to everybody, or (None) ends every connection at once."""
+def listener(reply: bytes | None, *, stays: bool = False) -> Iterator[int]:
+    """A port that says something to everybody, or (None) ends every connection at once; `stays`: never."""
+    open_ones: list[socket.socket] = []
     with closing(socket.create_server(("127.0.0.1", 0))) as listening:
 
         def serve() -> None:
@@ -106,14 +109,19 @@ def listener(reply: bytes | None) -> Iterator[int]:
                     connection, _ = listening.accept()
                 except OSError:
                     return
-                with connection:
-                    if reply is not None:
-                        connection.sendall(reply)
+                if reply is not None:
+                    connection.sendall(reply)
+                if stays:
+                    open_ones.append(connection)
+                else:
+                    connection.close()
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
         yield listening.getsockname()[1]
         listening.shutdown(socket.SHUT_RDWR)
+        for connection in open_ones:
+            connection.close()
 
 
 def free_port() -> int:
@@ -178,10 +186,26 @@ def test_a_server_that_never_is_ready_answers_so(server: Server) -> None:
     assert (answer.passed, answer.status) == (False, 503)
 
 
-def test_a_stream_without_end_is_no_answer(server: Server) -> None:
-    server.pages["/events"] = (200, "text/event-stream", b"")
-    with pytest.raises(NeverReadyError, match="no whole HTTP answer"):
-        asked("http http://h:8/events", Fake(ports={8: server.server_port}), timeout=0.3)
+@pytest.mark.parametrize("content_type", ["text/event-stream; charset=utf-8", "text/plain"])
+def test_a_stream_without_end_counts_by_its_status(
+    server: Server, monkeypatch: pytest.MonkeyPatch, content_type: str
+) -> None:
+    monkeypatch.setattr("analyzer.asking._OF_A_STREAM", 0.1)
+    server.pages["/events"] = (200, content_type, b"")
+    answer = asked("http http://h:8/events", Fake(ports={8: server.server_port}), timeout=0.3)
+    assert answer == Answer(True, 200, content_type, compared="status alone")
+
+
+def test_a_stream_that_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("analyzer.asking._OF_A_STREAM", 0.1)
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 9\r\n\r\n"
+    with listener(head, stays=True) as port:
+        assert asked("http http://h:8/", Fake(ports={8: port}), timeout=60).compared == "status alone"
+
+
+def test_a_handshake_of_a_websocket() -> None:
+    with listener(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n", stays=True) as port:
+        assert asked("http http://h:8/ --status 101", Fake(ports={8: port})) == Answer(True, 101)
 
 
 def test_an_answer_that_is_cut_short_is_none() -> None:
@@ -230,6 +254,13 @@ def test_a_port_that_speaks_http_is_crawled(server: Server) -> None:
     assert port_found(Fake(ports={8: server.server_port}))[0] == "crawl http://localhost:8/"
 
 
+def test_a_page_with_an_error_does_not_end_the_crawl_of_a_port(server: Server) -> None:
+    server.pages |= {"/": (200, "text/html", b'<a href="/a">'), "/a": (500, "text/plain", b"")}
+    text, answer = port_found(Fake(ports={8: server.server_port}))
+    assert (text, answer.error) == ("crawl http://localhost:8/", "/a answers with status 500")
+    assert differences(answer, asked(text, Fake(ports={8: server.server_port}))) == ()
+
+
 def test_a_port_that_has_no_front_page_is_asked_for_what_it_says(server: Server) -> None:
     server.pages.clear()
     assert port_found(Fake(ports={8: server.server_port}))[0] == "http http://localhost:8/ --status 404"
@@ -275,6 +306,24 @@ def test_a_crawl_takes_in_what_is_linked(server: Server) -> None:
     ]
 
 
+def test_a_crawl_takes_redirects_and_streams_for_pages(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("analyzer.asking._OF_A_STREAM", 0.1)
+    server.pages |= {
+        "/": (302, "text/plain", b""),
+        "/elsewhere": (200, "text/html; charset=latin-1", b'\xe9 <img src="/events">'),
+        "/events": (200, "multipart/x-mixed-replace;boundary=x", b""),
+    }
+    pages = json.loads(asked("crawl http://h:8/", Fake(ports={8: server.server_port})).body)
+    assert [(path, page["status"]) for path, page in pages.items()] == [
+        ("/", 302),
+        ("/elsewhere", 200),
+        ("/events", 200),
+    ]
+    assert pages["/events"]["body"] is None
+
+
 def test_a_crawled_document_is_compared_by_its_values(server: Server) -> None:
     server.pages["/"] = (200, "application/json", b'{"a": [1, 2]}')
     answer = asked("crawl http://h:8/", Fake(ports={8: server.server_port}))
@@ -308,7 +357,7 @@ def test_the_operations_of_a_described_file(server: Server, tmp_path: Path) -> N
 def test_a_crawl_that_meets_a_servers_error_fails(server: Server) -> None:
     server.pages |= {"/": (200, "text/html", b'<a href="/a">'), "/a": (500, "text/plain", b"")}
     answer = asked("crawl http://h:8/", Fake(ports={8: server.server_port}))
-    assert (answer.passed, answer.status) == (False, 500)
+    assert (answer.passed, answer.status, answer.error) == (False, 500, "/a answers with status 500")
 
 
 def done(code: int | None, stdout: bytes = b"", stderr: bytes = b"") -> Completed:

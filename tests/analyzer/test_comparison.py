@@ -105,6 +105,13 @@ CASES: dict[str, tuple[Answer, Answer, str, Answer, tuple[str, ...]]] = {
         page('{"a": 1, "b": 3}', JSON),
         (),
     ),
+    "JSON keys that every run chooses anew": (
+        page('{"a": 1, "/x?s=1": 2}', JSON),
+        page('{"a": 1, "/x?s=2": 2}', JSON),
+        "stable part",
+        page('{"a": 1, "/x?s=3": 2, "b": 3, "c": 4}', JSON),
+        ("body: / has a new 'c'",),
+    ),
     "a JSON key that is gone": (
         page('{"a": 1, "b": 2}', JSON),
         page('{"a": 1, "b": 2}', JSON),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from analyzer.crawling import links
+from analyzer.crawling import leads
 
 URL = "http://site:8000/docs/a.html"
 
@@ -33,4 +33,16 @@ PAGES: dict[str, tuple[str, list[str]]] = {
 
 @pytest.mark.parametrize(("page", "found"), PAGES.values(), ids=PAGES.keys())
 def test_links(page: str, found: list[str]) -> None:
-    assert links(page, URL) == found
+    assert leads(page, "", URL) == found
+
+
+REDIRECTS: dict[str, tuple[str, list[str]]] = {
+    "to a path": ("/login?next=/", ["http://site:8000/login?next=/"]),
+    "to a whole URL": ("http://site:8000/x#top", ["http://site:8000/x"]),
+    "to another site": ("https://site:8000/", []),
+}
+
+
+@pytest.mark.parametrize(("location", "found"), REDIRECTS.values(), ids=REDIRECTS.keys())
+def test_redirects(location: str, found: list[str]) -> None:
+    assert leads("", location, URL) == found

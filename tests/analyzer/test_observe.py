@@ -44,6 +44,7 @@ class MemoryTracer:
     capabilities: tuple[str, ...] = ("CAP",)
     home: str = "/home-of-tracer"
     logs: str = "/logs"
+    listening: set[tuple[str, int]] = field(default_factory=set)
     wrapped: list[tuple[str, str, str, bool]] = field(default_factory=list)
 
     def payload(self, work: Path, root: str, *, keep_rights: bool) -> Path:
@@ -68,7 +69,13 @@ class MemoryTracer:
         return self.refused
 
     def collect(self, logs: Path, workdir: str, fs: Filesystem) -> Traced:
-        return Traced({Access(workdir, "chdir", "", "")}, set(self.programs), {"80/tcp"}, lost=["a line"])
+        return Traced(
+            {Access(workdir, "chdir", "", "")},
+            set(self.programs),
+            {"80/tcp"},
+            lost=["a line"],
+            listening=self.listening,
+        )
 
 
 @dataclass
@@ -322,6 +329,28 @@ def test_errors_on_the_original(engine: MemoryEngine, probes: str, message: str)
     with pytest.raises(ScratchifyError) as caught:
         seen(engine, probes)
     assert message in caught.value.message
+
+
+HINTS: dict[str, tuple[int | None, set[tuple[str, int]], str]] = {
+    "on the loopback alone": (None, {("127.0.0.1", 80)}, "listens on 127.0.0.1 alone"),
+    "on another port": (
+        None,
+        {("0.0.0.0", 8080), ("::", 8080)},
+        "nothing listens on port 80; the app listens on port 8080",
+    ),
+    "on it, in vain": (None, {("127.0.0.1", 80), ("::", 80)}, "ask what the app answers"),
+    "nowhere": (None, set(), "ask what the app answers"),
+    "an end without a fault": (0, set(), "a server has to stay in the foreground"),
+}
+
+
+@pytest.mark.parametrize(("code", "listening", "hint"), HINTS.values(), ids=HINTS.keys())
+def test_hints_for_a_port_that_does_not_open(
+    code: int | None, listening: set[tuple[str, int]], hint: str
+) -> None:
+    with pytest.raises(ScratchifyError) as caught:
+        seen(MemoryEngine(code=code), "tcp h:80", tracer=MemoryTracer(listening=listening))
+    assert hint in caught.value.hint
 
 
 EXPECTED = [

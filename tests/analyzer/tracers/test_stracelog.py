@@ -308,6 +308,22 @@ def test_ports(text: str, ports: set[str]) -> None:
     assert read(text).ports == ports
 
 
+LISTENING: dict[str, tuple[str, set[tuple[str, int]]]] = {
+    "on all of IPv4": (ADDRESS.format(80), {("0.0.0.0", 80)}),
+    "on the loopback of IPv6": (
+        "{sa_family=AF_INET6, sin6_port=htons(81), sin6_flowinfo=htonl(0), "
+        'inet_pton(AF_INET6, "::1", &sin6_addr), sin6_scope_id=0}',
+        {("::1", 81)},
+    ),
+}
+
+
+@pytest.mark.parametrize(("address", "listening"), LISTENING.values(), ids=LISTENING.keys())
+def test_where_a_server_listens(address: str, listening: set[tuple[str, int]]) -> None:
+    text = f"1     bind(3<socket:[15]>, {address}, 28) = 0\n1     listen(3<socket:[15]>, 128) = 0"
+    assert read(text).listening == listening
+
+
 TORN: dict[str, str] = {
     "a line without a number": "openat(AT_FDCWD</>, ",
     "a name cut in the middle": '1     openat(AT_FDCWD</>, "/etc/pas',
