@@ -417,9 +417,10 @@ def _nodes(roots: Iterable[ast.AST]) -> list[ast.AST]:
     for node in nodes:
         for name in branches.get(node.__class__, ()):
             value: Any = getattr(node, name, None)
-            if value.__class__ is list:
-                nodes += [child for child in value if child.__class__ in branches]
-            elif value.__class__ in branches:
+            kind = type(value)
+            if kind is list:
+                nodes.extend(child for child in value if type(child) in branches)
+            elif kind in branches:
                 nodes.append(value)
     return nodes
 
