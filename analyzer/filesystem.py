@@ -14,6 +14,8 @@ from typing import Protocol
 from analyzer.manifest import Entry, EntryKind, Manifest, Resolution
 
 __all__ = [
+    "UNCOPIED",
+    "VOLATILE",
     "Contents",
     "Entry",
     "EntryKind",
@@ -31,6 +33,9 @@ __all__ = [
 
 # The engine or the kernel fills these at run time: what comes and goes there is not the image's.
 VOLATILE = ("/proc", "/sys", "/dev", "/tmp", "/run")
+
+# What no build copies from one stage to another, in words.
+UNCOPIED = {"fifo": "named pipe", "char": "character device", "block": "block device", "socket": "socket"}
 
 
 class Contents(Protocol):

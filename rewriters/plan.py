@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from analyzer.evidence import Evidence, EvidenceKind
-from analyzer.filesystem import Entry, Filesystem, hardlink_groups, join, name_of, parent_of
+from analyzer.filesystem import UNCOPIED, Entry, Filesystem, hardlink_groups, join, name_of, parent_of
 from rewriters.words import AWAY, LOADERS, Verb, Word, expand_word, matches, versionless, with_bytecode
 
 # Lowest layer first: what changes most often is copied last.
@@ -38,8 +38,6 @@ FEWEST_SAVED = 8
 LARGEST_SHARE_DROPPED = 0.75
 
 LOADER_DIRECTORIES = ("/lib64", "/usr/lib64")
-
-SPECIAL = ("fifo", "char", "block", "socket")
 
 
 Placed = tuple[Word, str, str]  # the word, its group, the path whose evidence explains it
@@ -82,7 +80,7 @@ def fold(
 ) -> KeepList:
     """Fold kept paths into groups of words. The words take in exactly `kept`, less special files."""
     left_out = tuple(
-        entry for path in sorted(kept) if (entry := fs.get(path)) is not None and entry.kind in SPECIAL
+        entry for path in sorted(kept) if (entry := fs.get(path)) is not None and entry.kind in UNCOPIED
     )
     folder = _Folder(fs, kept, _groups_of_paths(fs, kept, group_of_layer))
     words = folder.directory("/")
@@ -157,7 +155,7 @@ class _Folder:
         count = _Count()
         for path in self.fs.children(directory):
             entry = self.fs.entries[path]
-            if entry.kind in SPECIAL:
+            if entry.kind in UNCOPIED:
                 continue
             count.total += 1
             if path in self.kept:
@@ -188,7 +186,7 @@ class _Folder:
             if path not in self.kept:
                 continue
             entry = self.fs.entries[path]
-            if entry.kind in SPECIAL:
+            if entry.kind in UNCOPIED:
                 continue
             if entry.kind != "dir" or not self.counts[path].kept:
                 names.append((path, "keep"))
@@ -248,7 +246,7 @@ class _Folder:
         for path in self.fs.children(directory):
             entry = self.fs.entries[path]
             if path not in self.kept:
-                if entry.kind not in SPECIAL:
+                if entry.kind not in UNCOPIED:
                     gone.append(path)
             elif entry.kind == "dir":
                 gone.extend(self._missing(path))
@@ -360,7 +358,7 @@ def expand(fs: Filesystem, keep_list: KeepList) -> set[str]:
             for path in expand_word(fs, word):
                 mine.add(path)
                 if word.verb == "tree":
-                    mine.update(entry.path for entry in fs.below(path) if entry.kind not in SPECIAL)
+                    mine.update(entry.path for entry in fs.below(path) if entry.kind not in UNCOPIED)
         for word in group.drops:
             gone = set(expand_word(fs, word))
             gone |= {entry.path for path in gone for entry in fs.below(path)}

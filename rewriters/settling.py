@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from analyzer.engines.interface import Engine
 from analyzer.errors import NegativeAnswerError
 from analyzer.evidence import Evidence
+from analyzer.filesystem import UNCOPIED, Filesystem
 from analyzer.keepset import KeepSet
 from analyzer.observe import Observation, RunSettings, Subject, observe
 from analyzer.recording import Outcome, Recording
@@ -108,7 +109,7 @@ def settle(bench: Bench, planner: Planner) -> Settled:
         slim.close()
         proven = heal.evidence_of(verdict, number + 1, {each.path for each in healed})
         if not proven or number == heal.MOST_ROUNDS:
-            raise refusal(verdict, number)
+            raise refusal(verdict, number, uncopied(original.fs, verdict.surprises))
         bench.progress.say(f"Round {number + 1}: {len(proven)} paths were missed; the next round keeps them")
         healed += proven
     raise AssertionError("the last round returns or raises")
@@ -152,12 +153,21 @@ def judge(bench: Bench, original: Image, recording: Recording, kept: KeepSet, sl
     return Verdict(tuple(seen.differences), tuple(subset), tuple(config), tuple(missed), tuple(unlisted))
 
 
+def uncopied(fs: Filesystem, missed: Iterable[str]) -> str:
+    """What to do where the run misses a path of a type that no build copies; "" where there is none."""
+    special = [entry for path in missed if (entry := fs.get(path)) is not None and entry.kind in UNCOPIED]
+    if not special:
+        return ""
+    what = UNCOPIED[special[0].kind]
+    return f"{special[0].path} is a {what}, which no build copies: let the app or its entrypoint make it"
+
+
 def refusal(verdict: Verdict, rounds: int, hint: str = "") -> NegativeAnswerError:
     """The slim image does not hold: what is wrong, and what a person can do."""
     lines = verdict.lines()
     shown = "\n".join(f"  {line}" for line in lines[:40])
     more = f"\n  … and {len(lines) - 40} more" if len(lines) > 40 else ""
-    after = f" after {rounds} rounds of healing" if rounds else ""
+    after = f" after {rounds} round{'s' * (rounds > 1)} of healing" if rounds else ""
     return NegativeAnswerError(
         f"the slim image is not as the original{after}; nothing was written",
         detail=shown + more,

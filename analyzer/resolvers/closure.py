@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from analyzer.evidence import Answers, Evidence, Unresolved
-from analyzer.filesystem import Entry, ancestors, parent_of
+from analyzer.filesystem import UNCOPIED, Entry, ancestors, parent_of
 from analyzer.garbage import uncollected
 from analyzer.resolvers.interface import Finding, Leftover, Resolver, View
 from analyzer.resolvers.traced import listed_directories
@@ -137,10 +137,10 @@ class _Work:
         if self.dropped(path):
             return
         entry = self.view.fs.entries[path]
-        if entry.kind in _SPECIAL:
+        if entry.kind in UNCOPIED:
             # What stands in /dev and /run is the engine's to make.
             if not path.startswith(("/dev/", "/run/")):
-                reason = f"a {_SPECIAL[entry.kind]} cannot be copied: left out"
+                reason = f"a {UNCOPIED[entry.kind]} cannot be copied: left out"
                 self.unresolved.add(Unresolved(path, "closure", reason))
             return
         if path not in self.kept:
@@ -183,6 +183,3 @@ class _Work:
             tuple(sorted(self.unresolved, key=lambda one: (one.path, one.resolver, one.reason))),
             tuple(sorted(self.answers, key=lambda one: (one.directory, one.resolver, one.reason))),
         )
-
-
-_SPECIAL = {"fifo": "named pipe", "char": "character device", "block": "block device", "socket": "socket"}
