@@ -233,11 +233,19 @@ def join_request(
             platform or found.platform or "",
             _option_words(build_opt or found.build_opts),
         ),
-        run_options=_option_words(run_opt or found.run_opts),
+        run_options=_run_words(run_opt or found.run_opts),
         timeout=timeout or found.timeout or 60.0,
         tag=tag or found.tag or f"{_image_name(context)}:slim",
         output=output,
     )
+
+
+# Pasted from a `docker run`: every container is started in the background and taken away, by ourselves.
+_OURS = frozenset(("--rm", "--rm=true", "-d", "--detach", "--detach=true"))
+
+
+def _run_words(texts: Sequence[str]) -> tuple[str, ...]:
+    return tuple(word for word in _option_words(texts) if word not in _OURS)
 
 
 def _option_words(texts: Sequence[str]) -> tuple[str, ...]:

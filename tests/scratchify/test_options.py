@@ -44,6 +44,10 @@ def test_options_of_the_engine(given: list[str], words: list[str]) -> None:
     assert list(request.run_options) == list(request.build.options) == words
 
 
+def test_what_every_container_is_run_with_anyway_is_left_out() -> None:
+    assert joined(["--rm", "-d", "--detach=true", "--rm -e A=d"]).run_options == ("-e", "A=d")
+
+
 def test_a_quotation_that_does_not_end() -> None:
     with pytest.raises(ScratchifyError, match="cannot read the option -e 'A=b"):
         joined(["-e 'A=b"])
