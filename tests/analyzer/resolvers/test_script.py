@@ -50,8 +50,8 @@ TOOLS: dict[str, Node] = {
     "/usr/src/site/index.php": "x",
     "/usr/src/site/css/a.css": "x",
     "/var/lib/app": Dir(),
-    "/src/job.py": "x",
-    "/src/bin/step": tool(),
+    "/work/job.py": "x",
+    "/work/bin/step": tool(),
 }
 
 
@@ -207,7 +207,7 @@ CASES: dict[str, tuple[str, set[str], set[str]]] = {
     ),
     "a path from the working directory": (
         "#!/bin/sh\npython3 job.py; bin/step\n",
-        {"/src/job.py", "/src/bin/step"},
+        {"/work/job.py", "/work/bin/step"},
         set(),
     ),
     "a path from where it goes": ("#!/bin/sh\ncd /opt/tool\n./bin/run\n", {"/opt/tool/bin/run"}, set()),
@@ -294,8 +294,8 @@ MAKEFILES: dict[str, tuple[str, set[str], set[str]]] = {
 @pytest.mark.parametrize("case", MAKEFILES)
 def test_what_a_makefile_starts(case: str) -> None:
     text, kept, gone = MAKEFILES[case]
-    view = view_of({**TOOLS, "/usr/bin/make": tool(), "/src/Makefile": text}, config=ImageConfig(env=PATH))
-    makefile = Evidence("/src/Makefile", "author", "COPY", "")
+    view = view_of({**TOOLS, "/usr/bin/make": tool(), "/work/Makefile": text}, config=ImageConfig(env=PATH))
+    makefile = Evidence("/work/Makefile", "author", "COPY", "")
     evidence = close(view, [makefile, Evidence("/usr/bin/make", "script", "x", "")], [Scripts()]).evidence
     assert kept <= set(evidence)
     assert not gone & set(evidence)
@@ -378,7 +378,7 @@ def test_what_cannot_be_followed_is_said() -> None:
 LINES: dict[str, tuple[ImageConfig, set[str]]] = {
     "a shell-form CMD": (
         ImageConfig(env=PATH, cmd=("/bin/sh", "-c", "mkdir -p /x && exec python3 job.py"), workdir="/work"),
-        {"/usr/bin/sh", "/usr/bin/mkdir", "/usr/bin/python3", "/src/job.py"},
+        {"/usr/bin/sh", "/usr/bin/mkdir", "/usr/bin/python3", "/work/job.py"},
     ),
     "an entrypoint's arguments": (
         ImageConfig(env=PATH, entrypoint=("/opt/tool/bin/run",), cmd=("redis-server", "/etc/app/main.conf")),
@@ -389,8 +389,8 @@ LINES: dict[str, tuple[ImageConfig, set[str]]] = {
         {"/usr/bin/sh", "/usr/local/bin/wget", "/opt/busybox"},
     ),
     "a health test without one": (
-        ImageConfig(env=PATH, healthcheck=Healthcheck(("CMD", "python3", "/src/job.py"))),
-        {"/usr/bin/python3", "/src/job.py"},
+        ImageConfig(env=PATH, healthcheck=Healthcheck(("CMD", "python3", "/work/job.py"))),
+        {"/usr/bin/python3", "/work/job.py"},
     ),
     "HEALTHCHECK NONE": (ImageConfig(env=PATH, healthcheck=Healthcheck(("NONE",))), set()),
 }
