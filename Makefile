@@ -23,7 +23,7 @@ check: .venv/.dev  ## format, lint, types, layers, dependencies
 corpus: .venv/.dev  ## our reading of a corpus beside moby's: make corpus CORPUS=DIR
 	$(PY) scripts/corpus.py $(CORPUS)
 
-bench: .venv/.dev  ## times and memory of rewrite and of the closure; with CORPUS=DIR those of the front end and of lint too
+bench: .venv/.dev  ## times and memory of rewrite and of the closure; with CORPUS=DIR the front end and lint too
 	$(PY) scripts/engine.py $(PY) scripts/bench_rewrite.py
 	$(PY) scripts/engine.py $(PY) scripts/bench_closure.py
 	$(if $(CORPUS),$(PY) scripts/bench.py $(CORPUS))
