@@ -343,14 +343,14 @@ def test_a_read_only_container(engine: DockerEngine, images: Callable[[str], Sub
 INTERRUPTED = """\
 import pickle, sys
 from analyzer.engines.docker import find_docker
-from analyzer.filesystem import Filesystem
+from analyzer.filesystem import Filesystem, Manifest
 from analyzer.image import config_from_json
 from analyzer.observe import RunSettings, Subject, observe
 from analyzer.probes import parse
 from analyzer.tracers.strace import find_strace
 engine = find_docker()
 print(engine.session, flush=True)
-subject = Subject(sys.argv[1], config_from_json(engine.inspect(sys.argv[1])), Filesystem({}, None))
+subject = Subject(sys.argv[1], config_from_json(engine.inspect(sys.argv[1])), Filesystem(Manifest(), None))
 observe(engine, find_strace(), subject, parse("tcp localhost:8000"), RunSettings())
 """
 
